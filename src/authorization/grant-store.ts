@@ -20,10 +20,12 @@ import {
   INDEX_ACCOUNT,
   PROXY_ACCOUNT,
   readContent,
+  renewalAccount,
   withGrant,
   withoutGrant,
   type StoredContent,
 } from "./keychain-records.js";
+import { RenewalAnnouncements } from "./renewal-announcements.js";
 import { delay } from "./shared-task.js";
 
 export type GrantStoreState =
@@ -56,6 +58,7 @@ interface UnsavedGrant {
  */
 export class GrantStore {
   readonly events = new Emitter<{ readonly contentChanged: GrantStoreState }>();
+  readonly renewals: RenewalAnnouncements;
   readonly #store: SecretStore;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -71,6 +74,7 @@ export class GrantStore {
     this.#store = store;
     this.#clock = clock;
     this.#logger = logger;
+    this.renewals = new RenewalAnnouncements(store, clock);
   }
 
   get kind(): SecretStore["kind"] {
@@ -173,6 +177,7 @@ export class GrantStore {
       async () => {
         await this.#store.delete(account);
         await this.#changeIndex((orgIds) => orgIds.filter((id) => id !== orgId));
+        await this.#store.delete(renewalAccount(orgId)).catch(() => false);
         this.#unsaved.delete(orgId);
       },
       (content) => withoutGrant(content, orgId),

@@ -5,6 +5,7 @@ import type { SecretStore } from "../ports/secret-store.js";
 import { organizationUuid } from "../webex/ids.js";
 import type { OAuthClient } from "../webex/oauth.js";
 import { isValidTime, type Grant } from "./grant.js";
+import type { Renewal } from "./renewal-announcements.js";
 
 // The accounts of the keychain's service `ucx-webex-presence`.
 export const CLIENT_ACCOUNT = "client";
@@ -16,7 +17,16 @@ export const PROXY_ACCOUNT = "proxy";
  * `ciscospark://us/ORGANIZATION/<uuid>`. An id of another form is used percent-encoded.
  */
 export function grantAccount(orgId: string): string {
-  return `grant:${organizationUuid(orgId) ?? encodeURIComponent(orgId)}`;
+  return `grant:${accountName(orgId)}`;
+}
+
+/** Who renews the grant at the moment. Contains no secret. */
+export function renewalAccount(orgId: string): string {
+  return `renewal:${accountName(orgId)}`;
+}
+
+function accountName(orgId: string): string {
+  return organizationUuid(orgId) ?? encodeURIComponent(orgId);
 }
 
 /** The name shown for an organization whose name cannot be read. */
@@ -36,6 +46,8 @@ const secret = (text = nonEmpty()) =>
 const time = () => z.pipe(z.nullable(z.number()), z.transform(toTime));
 const clientRecord = () => z.object({ clientId: nonEmpty(), clientSecret: secret() });
 const indexRecord = () => z.object({ organizations: z.array(nonEmpty()) });
+const renewalRecord = () =>
+  z.object({ renewals: z.array(z.object({ renewer: nonEmpty(), announcedAt: z.number() })) });
 const proxyRecord = () => z.object({ password: secret(z.string()) });
 /** The order of the members matters, because contents are compared by their JSON form. */
 const grantRecord = () =>
@@ -88,6 +100,15 @@ export function decodeIndex(text: string): readonly string[] | null {
 
 export function encodeProxy(password: Secret): string {
   return encode({ password: password.reveal() });
+}
+
+export function encodeRenewals(renewals: readonly Renewal[]): string {
+  return encode({ renewals });
+}
+
+/** Empty if the record cannot be read. */
+export function decodeRenewals(text: string): readonly Renewal[] {
+  return decode(renewalRecord, text)?.renewals ?? [];
 }
 
 export function encodeGrant({ accessToken, refreshToken, ...rest }: Grant): string {

@@ -4,6 +4,7 @@ import type { Clock, Random } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { OAuthApi, OAuthClient, TokenResponse } from "../webex/oauth.js";
 import type { TokenSource } from "../webex/rest.js";
+import { ConcurrentRenewal, type UsedGrant } from "./concurrent-renewal.js";
 import { applyRefresh, type Grant } from "./grant.js";
 import {
   authorizationRequired,
@@ -14,15 +15,10 @@ import {
 } from "./grant-status.js";
 import type { GrantStore } from "./grant-store.js";
 import { effectiveClient, type AuthorizationSettings } from "./oauth-context.js";
-import { cancelled, delay, SharedTask, throwIfCancelled, type TaskContext } from "./shared-task.js";
+import { cancelled, SharedTask, throwIfCancelled, type TaskContext } from "./shared-task.js";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/**
- * Another process may have used the refresh token a moment ago and not have stored the new one yet.
- * The keychain is read at once and after each of these delays before a refusal is reported.
- */
-const REREAD_DELAYS_MS = [200, 600, 1_200];
 /** If a refresh returns the token that Webex rejected, the next refresh waits this long. */
 const SAME_TOKEN_DELAY_MS = 60_000;
 /** After a 429 without a usable `Retry-After`, the next refresh waits this long. */
@@ -47,7 +43,7 @@ export interface TokenSourceOptions {
 }
 
 /** The grants of the organization, and what a refresh of the newest one is sent with. */
-interface CurrentGrants {
+interface CurrentGrants extends UsedGrant {
   readonly client: OAuthClient;
   readonly oauth: OAuthApi;
   /** The stored grant, followed by the unsaved one if there is one. */
@@ -68,6 +64,7 @@ export class OrganizationTokenSource implements TokenSource {
   readonly #options: TokenSourceOptions;
   readonly #schedule: RenewalSchedule;
   readonly #refreshing: SharedTask<Secret>;
+  readonly #concurrent: ConcurrentRenewal<CurrentGrants>;
   /** The latest tokens that Webex rejected with 401 and has not confirmed since. */
   #rejected: readonly Secret[] = [];
   #sameTokenUntil = -Infinity;
@@ -80,6 +77,11 @@ export class OrganizationTokenSource implements TokenSource {
     this.#options = options;
     this.#schedule = new RenewalSchedule(options);
     this.#refreshing = new SharedTask(options.clock, SHIELD_MS);
+    this.#concurrent = new ConcurrentRenewal({
+      ...options,
+      renewals: options.grantStore.renewals,
+      reread: (signal) => this.#rereadGrants(signal),
+    });
   }
 
   /** Cancels a renewal in the background. */
@@ -202,40 +204,25 @@ export class OrganizationTokenSource implements TokenSource {
     if (refusal !== null) throw refusal;
     if (this.#options.clock.monotonic() < this.#sameTokenUntil) throw sameTokenFault();
     this.#throwIfRateLimited();
+    const awaited = await this.#concurrent.awaitFirstComer(current, task.signal);
+    if (awaited !== null && isDone(awaited.newest)) return awaited.newest.accessToken;
+    const due = awaited ?? current;
     try {
-      return await this.#send(current, task);
+      return await this.#send(due, task);
     } catch (error) {
       const fault = asFault(error);
       if (fault.code !== "grantRefused") throw fault;
-      const latest = await this.#findReplacement(current, fault, task.signal);
-      if (latest === null) throw this.#recordRefusal(current, fault);
+      // Only a lost refresh token is worth the wait, and only before the refusal is known.
+      const isWorthWaiting =
+        fault.data.error !== "invalid_client" &&
+        this.#options.refusals.find(due.newest, due.client) === null;
+      const latest = await this.#concurrent.findReplacement(due, isWorthWaiting, task.signal);
+      if (latest === null) throw this.#recordRefusal(due, fault);
       if (isDone(latest.newest)) return latest.newest.accessToken;
       return await this.#send(latest, task).catch((error: unknown) => {
         throw this.#recordRefusal(latest, error);
       });
     }
-  }
-
-  /** Returns what another process has stored in place of what Webex refused, or null. */
-  async #findReplacement(
-    refused: CurrentGrants,
-    fault: Fault,
-    signal: AbortSignal,
-  ): Promise<CurrentGrants | null> {
-    const { refusals, clock } = this.#options;
-    // Only a lost refresh token is worth the wait, and only before the refusal is known.
-    const isWorthWaiting =
-      fault.data.error !== "invalid_client" &&
-      refusals.find(refused.newest, refused.client) === null;
-    for (const delayMs of [0, ...(isWorthWaiting ? REREAD_DELAYS_MS : [])]) {
-      if (delayMs > 0) await delay(clock, delayMs, signal);
-      const latest = await this.#rereadGrants(signal);
-      const isSame =
-        latest.newest.refreshToken.equals(refused.newest.refreshToken) &&
-        latest.client.clientSecret.equals(refused.client.clientSecret);
-      if (!isSame) return latest;
-    }
-    return null;
   }
 
   async #rereadGrants(signal: AbortSignal): Promise<CurrentGrants> {
@@ -244,7 +231,21 @@ export class OrganizationTokenSource implements TokenSource {
     return this.#currentGrants();
   }
 
-  async #send({ newest, client, oauth }: CurrentGrants, task: TaskContext): Promise<Secret> {
+  async #send(current: CurrentGrants, task: TaskContext): Promise<Secret> {
+    const { state } = this.#options.grantStore;
+    if (state.kind === "ready" && state.fault === null) await this.#concurrent.announce();
+    let isStored = true;
+    try {
+      throwIfCancelled(task.signal);
+      const { refreshed, outcome } = await this.#renew(current, task);
+      isStored = outcome === "stored";
+      return refreshed.accessToken;
+    } finally {
+      if (isStored) await this.#concurrent.end();
+    }
+  }
+
+  async #renew({ newest, client, oauth }: CurrentGrants, task: TaskContext) {
     const { grantStore, refusals, clock, logger, orgId } = this.#options;
     let tokens: TokenResponse;
     try {
@@ -263,7 +264,7 @@ export class OrganizationTokenSource implements TokenSource {
         "The renewed token could not be stored in the keychain yet. It stays in memory, and the worker tries again.",
         { orgId },
       );
-    return refreshed.accessToken;
+    return { refreshed, outcome };
   }
 
   #recordRateLimit(fault: Fault): void {

@@ -167,7 +167,7 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
             "The operating system's keychain library cannot be loaded: authorizations can be neither read nor saved.",
           hint:
             d.platform === "linux"
-              ? "Install the Secret Service library (Debian and Ubuntu: apt-get install libsecret-1-0), then restart the worker."
+              ? "Install the Secret Service library (Debian and Ubuntu: apt-get install libsecret-1-0). The worker then continues by itself."
               : "Install the worker again, for this machine's processor: its module keytar is missing or was built for another one.",
         }
       : {

@@ -70,7 +70,7 @@ type Reply = { ready: boolean } | { id: number; value: Value } | { id: number; e
 const CHILD_SCRIPT = `
 process.on("SIGUSR1", () => {});
 let keytar = null;
-try { keytar = require(process.argv[1]); } catch {}
+try { keytar = require("node:module").createRequire(process.argv[1])("keytar"); } catch {}
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
 process.on("message", ({ id, operation, parameters }) => {
   keytar[operation](...parameters).then(
@@ -157,22 +157,21 @@ export class ChildProcessKeytar implements KeytarBinding {
   }
 
   async #start(): Promise<ChildProcess> {
-    const [{ spawn }, { createRequire }, { realpathSync }] = await Promise.all([
+    const [{ spawn }, { realpathSync }] = await Promise.all([
       import("node:child_process"),
-      import("node:module"),
       import("node:fs"),
     ]);
-    let library: string;
+    let program: string;
     try {
-      // Resolved from the program (the bundle): a module inside it has no path of its own.
-      const [, program] = process.argv;
-      const path = program === undefined ? `${process.cwd()}/program.js` : realpathSync(program);
-      library = createRequire(path).resolve("keytar");
+      // The child finds keytar from the program (the bundle): a module inside it has no path of its
+      // own. This process would not find it any more once it was missing: Node remembers that.
+      const [, path] = process.argv;
+      program = path === undefined ? `${process.cwd()}/program.js` : realpathSync(path);
     } catch (error) {
       this.#starting = null;
-      throw new KeytarLoadError("keytar is not installed.", { cause: error });
+      throw new KeytarLoadError("The program is not installed.", { cause: error });
     }
-    const child = spawn(process.execPath, ["-e", CHILD_SCRIPT, library], {
+    const child = spawn(process.execPath, ["-e", CHILD_SCRIPT, program], {
       stdio: ["ignore", "ignore", "ignore", "ipc"],
       env: keychainEnvironment(this.#environment),
       windowsHide: true,
@@ -190,7 +189,9 @@ export class ChildProcessKeytar implements KeytarBinding {
           resolve(child);
         } else {
           this.discard();
-          reject(new KeytarLoadError("The native module of keytar cannot be loaded."));
+          reject(
+            new KeytarLoadError("keytar is not installed, or its native module cannot be loaded."),
+          );
         }
       });
       const onEnd = (error: Error): void => {

@@ -1,5 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { expect } from "chai";
 
 import { KeytarStore } from "../../src/platform/secret-store.js";
@@ -78,6 +81,25 @@ describe("KeytarStore on a real keyring", function () {
     await keyring.startBus();
     await keyring.unlock();
     expect(await store.get("client")).to.equal("x");
+  });
+
+  it("reports that keytar is not installed, and recovers when it is", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "ucx-product-"));
+    const [, program = ""] = process.argv;
+    try {
+      process.argv[1] = join(folder, "program.cjs");
+      await writeFile(process.argv[1], "");
+      await mkdir(join(folder, "node_modules"));
+      const store = open();
+      const fault = await faultOf(store.set("client", "x"));
+      expect(fault.message).to.include("library cannot be loaded");
+      await symlink(resolve("node_modules", "keytar"), join(folder, "node_modules", "keytar"));
+      await store.set("client", "x");
+      expect(await keyring.lookup("client")).to.equal("x");
+    } finally {
+      process.argv[1] = program;
+      await rm(folder, { recursive: true });
+    }
   });
 
   it("verifies in several processes at the same time", async () => {

@@ -73,7 +73,7 @@ export class SecretStoreFake implements SecretStore {
   fault: Fault | null = null;
   /** Reads still work, as with a keychain that is full or read-only. */
   writesFail = false;
-  /** Writes wait for this promise. */
+  /** Writes wait for this promise, except announcements of a renewal. */
   gate: Promise<void> = Promise.resolve();
   readonly log: string[] = [];
 
@@ -91,7 +91,7 @@ export class SecretStoreFake implements SecretStore {
     this.log.push(`set ${account}`);
     if (this.fault !== null) throw this.fault;
     if (this.writesFail) throw keychainLockedFault();
-    await this.gate;
+    if (!account.startsWith("renewal:")) await this.gate;
     return this.inner.set(account, value);
   }
 
@@ -206,9 +206,12 @@ export class AuthorizationHarness {
     redirectPort: 8467,
   };
 
-  constructor(store = new SecretStoreFake(), clock = new FakeClock()) {
+  readonly #seed: number;
+
+  constructor(store = new SecretStoreFake(), clock = new FakeClock(), seed = 1) {
     this.store = store;
     this.clock = clock;
+    this.#seed = seed;
     this.grantStore = new GrantStore(store, clock, this.logger);
   }
 
@@ -222,7 +225,7 @@ export class AuthorizationHarness {
     const { grantStore, refusals, clock, logger } = this;
     return new OrganizationTokenSource({
       ...{ orgId, grantStore, refusals, clock, logger },
-      random: new SeededRandom(),
+      random: new SeededRandom(this.#seed),
       settings: () => this.settings,
       oauth: () => this.oauth,
     });
@@ -230,7 +233,11 @@ export class AuthorizationHarness {
 
   /** Another process with the same keychain. */
   async otherProcess(): Promise<AuthorizationHarness> {
-    const harness = new AuthorizationHarness(new SecretStoreFake(this.store.inner), this.clock);
+    const harness = new AuthorizationHarness(
+      new SecretStoreFake(this.store.inner),
+      this.clock,
+      this.#seed + 1,
+    );
     await harness.grantStore.reload();
     return harness;
   }

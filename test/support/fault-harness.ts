@@ -148,6 +148,13 @@ export class FaultTrial {
     this.#mayExit = true;
   }
 
+  /** After `allowExit`: goes on with the process that the host has launched meanwhile. */
+  async followRestart(): Promise<void> {
+    this.#pid = this.harness.host.pid;
+    this.#baseline = this.#usage();
+    await this.harness.host.request("presence/subscribe", { all: true });
+  }
+
   /** More than 96 MiB of growth is what this fault may cost. */
   allowGrowth(bytes: number): void {
     this.#maxGrowthBytes = bytes;
@@ -168,7 +175,10 @@ export class FaultTrial {
       timeoutMs,
     );
     expect(problem.hint, "the hint").to.match(/\w/);
-    expect(await this.log(), "the log").to.include(`"${code}"`);
+    // The log takes another pipe than the status.
+    await this.harness.waitFor(`${code} in the log`, async () =>
+      (await this.log()).includes(`"${code}"`) ? true : null,
+    );
   }
 
   /** Presence follows Webex during the fault, too: the watched persons become `status`. */

@@ -22,6 +22,8 @@ export interface WorkerHarnessOptions extends Partial<SimulatorOptions> {
   readonly command?: string;
   /** The path of Presence.ini in the harness's folder, for example with a folder of its own. */
   readonly settingsName?: string;
+  /** Default: that of the sources, with the built worker. */
+  readonly manifestPath?: string;
   /** Serves the simulated Webex over https. */
   readonly tls?: { readonly key: string; readonly cert: string };
 }
@@ -56,6 +58,7 @@ export class WorkerHarness {
       hostPid: _pid,
       command: _command,
       settingsName: _name,
+      manifestPath: _manifest,
       tls,
       ...webexOptions
     } = options;
@@ -81,9 +84,10 @@ export class WorkerHarness {
 
   /** Creates another host with the same settings, for example after a crash. */
   newHost(): ReferenceHost {
-    const { env, restart, extraArgs, hostPid, secretStore, command } = this.#options;
+    const options = this.#options;
+    const { env, restart, extraArgs, hostPid, secretStore, command, manifestPath } = options;
     const host = new ReferenceHost({
-      manifestPath: MANIFEST,
+      manifestPath: manifestPath ?? MANIFEST,
       settingsPath: this.settingsPath,
       extraArgs: [
         "--secret-store",

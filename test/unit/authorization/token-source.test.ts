@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { Fault } from "../../../src/faults/fault.js";
 import { Secret } from "../../../src/faults/secret.js";
 import type { Grant } from "../../../src/authorization/grant.js";
-import { grantAccount } from "../../../src/authorization/keychain-records.js";
+import { grantAccount, renewalAccount } from "../../../src/authorization/keychain-records.js";
 import type { TokenResponse } from "../../../src/webex/oauth.js";
 import { settle } from "../../support/clock-fake.js";
 import {
@@ -220,6 +220,147 @@ describe("token source", () => {
     expect(harness.oauth.refreshedWith).to.deep.equal(["SECRET-refresh-1"]);
     expect(harness.refusals.find(grantOf(orgA, "1", 0), client)).to.equal(null);
     expect(harness.logger.text).not.to.include("no longer accepts");
+  });
+
+  describe("when two processes send the same refresh token", () => {
+    /** The other process has sent it first, and its response takes a while. */
+    const startOther = async (afterMs: number, outcome: TokenResponse | Fault) => {
+      const other = await harness.otherProcess();
+      other.oauth.outcomes.push(
+        new Promise((resolve, reject) => {
+          harness.clock.schedule(afterMs, () =>
+            outcome instanceof Fault ? reject(outcome) : resolve(outcome),
+          );
+        }),
+      );
+      const renewed = other
+        .tokenSource(orgA)
+        .replace(rejected, neverAborted)
+        .catch((error: unknown) => error);
+      await settle();
+      return { other, renewed };
+    };
+    const timeOf = async (promise: Promise<unknown>): Promise<number> => {
+      const startedAt = harness.clock.monotonic();
+      await harness.clock.until(
+        promise.catch(() => undefined),
+        120_000,
+      );
+      return harness.clock.monotonic() - startedAt;
+    };
+
+    it("waits for the first one's tokens, however long Webex takes, and is not refused", async () => {
+      const tokens = await start();
+      await startOther(30_000, tokenResponseOf("2"));
+      harness.oauth.outcomes.push(grantRefusedFault());
+      const token = await harness.clock.until(tokens.replace(rejected, neverAborted));
+      expect(token.reveal()).to.equal("SECRET-access-2");
+      expect(harness.refusals.find(grantOf(orgA, "1", 0), client)).to.equal(null);
+      expect(harness.logger.text).not.to.include("no longer accepts");
+    });
+
+    it("waits for tokens that a slow keychain stores", async () => {
+      const tokens = await start();
+      const { other } = await startOther(1_000, tokenResponseOf("2"));
+      other.store.gate = new Promise((resolve) => harness.clock.schedule(9_000, resolve));
+      harness.oauth.outcomes.push(grantRefusedFault());
+      const token = await harness.clock.until(tokens.replace(rejected, neverAborted));
+      expect(token.reveal()).to.equal("SECRET-access-2");
+    });
+
+    it("waits for tokens that cannot be stored until the keychain is unlocked", async () => {
+      const tokens = await start();
+      const { other } = await startOther(5_000, tokenResponseOf("2"));
+      await other.grantStore.start();
+      harness.oauth.outcomes.push(grantRefusedFault());
+      const replacing = tokens.replace(rejected, neverAborted);
+      await harness.clock.advance(4_000);
+      for (const { store } of [harness, other]) store.fault = keychainLockedFault();
+      await harness.clock.advance(8_000);
+      for (const { store } of [harness, other]) store.fault = null;
+      expect((await harness.clock.until(replacing)).reveal()).to.equal("SECRET-access-2");
+      await other.grantStore.stop();
+    });
+
+    it("sends nothing while another process has just announced its renewal", async () => {
+      const tokens = await start();
+      await startOther(2_500, tokenResponseOf("2"));
+      const token = await harness.clock.until(tokens.replace(rejected, neverAborted));
+      expect(token.reveal()).to.equal("SECRET-access-2");
+      expect(harness.oauth.refreshedWith).to.deep.equal([]);
+    });
+
+    it("reports the refusal after two seconds if the other one is refused too", async () => {
+      const tokens = await start();
+      await startOther(500, grantRefusedFault());
+      harness.oauth.outcomes.push(grantRefusedFault());
+      const fault = faultOf(tokens.replace(rejected, neverAborted));
+      expect(await timeOf(fault)).to.be.at.most(3_000);
+      expect((await fault).code).to.equal("grantRefused");
+    });
+
+    it("is not kept from renewing by a process that has ended during its renewal", async () => {
+      const tokens = await start();
+      const ended = (await harness.otherProcess()).grantStore.renewals;
+      await ended.announce(orgA, "ended");
+      harness.oauth.outcomes.push(tokenResponseOf("2"));
+      const renewed = tokens.replace(rejected, neverAborted);
+      expect(await timeOf(renewed)).to.be.at.most(3_200);
+      expect((await renewed).reveal()).to.equal("SECRET-access-2");
+    });
+
+    it("reports a refusal, at the latest when no process can be renewing any more", async () => {
+      const tokens = await start();
+      const ended = (await harness.otherProcess()).grantStore.renewals;
+      await ended.announce(orgA, "ended");
+      harness.oauth.outcomes.push(grantRefusedFault());
+      const fault = faultOf(tokens.replace(rejected, neverAborted));
+      expect(await timeOf(fault)).to.be.within(30_000, 36_000);
+      expect((await fault).code).to.equal("grantRefused");
+    });
+
+    it("ignores an announcement of the future or of another form", async () => {
+      const tokens = await start();
+      const account = renewalAccount(orgA);
+      const announcedAt = harness.clock.now() + 60_000;
+      for (const text of [
+        JSON.stringify({ version: 1, renewals: [{ renewer: "x", announcedAt }] }),
+        JSON.stringify({ version: 2, renewals: [{ renewer: "x", announcedAt: 0 }] }),
+        "not JSON",
+      ]) {
+        await harness.store.inner.set(account, text);
+        harness.oauth.outcomes.push(grantRefusedFault());
+        tokens.retryRefused();
+        expect(await timeOf(faultOf(tokens.replace(rejected, neverAborted)))).to.be.at.most(2_000);
+      }
+    });
+
+    it("leaves no announcement after a renewal, after a failure, or after the grant is revoked", async () => {
+      const tokens = await start();
+      const announced = (): Promise<string | null> => harness.store.inner.get(renewalAccount(orgA));
+      harness.oauth.outcomes.push(tokenResponseOf("2"), busy());
+      await tokens.replace(rejected, neverAborted);
+      expect(await announced()).to.equal(null);
+      await faultOf(tokens.replace(new Secret("SECRET-access-2"), neverAborted));
+      expect(await announced()).to.equal(null);
+      await harness.grantStore.renewals.announce(orgA, "another");
+      expect(await announced()).to.not.equal(null);
+      await harness.grantStore.removeGrant(orgA);
+      expect(await announced()).to.equal(null);
+    });
+
+    it("keeps its announcement while the new tokens are not stored", async () => {
+      const tokens = await start();
+      harness.oauth.outcomes.push(
+        (async (): Promise<TokenResponse> => {
+          await settle();
+          harness.store.writesFail = true;
+          return tokenResponseOf("2");
+        })(),
+      );
+      await tokens.replace(rejected, neverAborted);
+      expect(await harness.grantStore.renewals.isAnnouncedByOther(orgA, "another")).to.equal(true);
+    });
   });
 
   it("uses a client secret that another process has stored when Webex rejects the client", async () => {

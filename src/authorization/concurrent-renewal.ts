@@ -1,0 +1,100 @@
+import type { Clock, Random } from "../ports/clock.js";
+import type { OAuthClient } from "../webex/oauth.js";
+import type { Grant } from "./grant.js";
+import type { RenewalAnnouncements } from "./renewal-announcements.js";
+import { delay } from "./shared-task.js";
+
+/**
+ * Another process may have used the refresh token a moment ago and not have stored the new one yet.
+ * The keychain is read at once and after each of these delays before a refusal is reported, and
+ * then every second while another process has announced a renewal and not ended it.
+ */
+const REREAD_DELAYS_MS = [200, 600, 1_200] as const;
+const LATER_REREAD_DELAY_MS = 1_000;
+/**
+ * While another process has announced its renewal within this time, it is better to wait for its
+ * result than to send the refresh token twice: some servers end a grant for that (RFC 9700).
+ */
+const FIRST_COME_MS = 3_000;
+const FIRST_COME_REREAD_DELAY_MS = 200;
+
+/** What a refresh is sent with. */
+export interface UsedGrant {
+  readonly client: OAuthClient;
+  readonly newest: Grant;
+}
+
+interface ConcurrentRenewalOptions<T extends UsedGrant> {
+  readonly orgId: string;
+  readonly renewals: RenewalAnnouncements;
+  /** Reads the keychain. */
+  readonly reread: (signal: AbortSignal) => Promise<T>;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** The renewal of one organization's grant beside other processes with the same keychain. */
+export class ConcurrentRenewal<T extends UsedGrant> {
+  readonly #options: ConcurrentRenewalOptions<T>;
+  /** What distinguishes this process in announcements. */
+  readonly #renewer: string;
+
+  constructor(options: ConcurrentRenewalOptions<T>) {
+    this.#options = options;
+    this.#renewer = options.random.random().toString(36).slice(2);
+  }
+
+  announce(): Promise<void> {
+    return this.#options.renewals.announce(this.#options.orgId, this.#renewer);
+  }
+
+  end(): Promise<void> {
+    return this.#options.renewals.end(this.#options.orgId, this.#renewer);
+  }
+
+  /** Returns what a process has stored that began to renew the same grant before, or null. */
+  async awaitFirstComer(current: T, signal: AbortSignal): Promise<T | null> {
+    const mayCome = (): Promise<boolean> => this.#isRenewedByOther(FIRST_COME_MS);
+    if (!(await mayCome())) return null;
+    return this.#awaitReplacement(current, signal, async (rereads) => {
+      const isEarly = rereads < FIRST_COME_MS / FIRST_COME_REREAD_DELAY_MS;
+      return isEarly && (await mayCome()) ? FIRST_COME_REREAD_DELAY_MS : null;
+    });
+  }
+
+  /** Returns what another process has stored in place of what Webex refused, or null. */
+  findReplacement(refused: T, isWorthWaiting: boolean, signal: AbortSignal): Promise<T | null> {
+    return this.#awaitReplacement(refused, signal, async (rereads) => {
+      if (!isWorthWaiting) return null;
+      const delayMs = REREAD_DELAYS_MS[rereads];
+      if (delayMs !== undefined) return delayMs;
+      return (await this.#isRenewedByOther()) ? LATER_REREAD_DELAY_MS : null;
+    });
+  }
+
+  #isRenewedByOther(announcedWithinMs?: number): Promise<boolean> {
+    const { renewals, orgId } = this.#options;
+    return renewals.isAnnouncedByOther(orgId, this.#renewer, announcedWithinMs);
+  }
+
+  /**
+   * Reads the keychain until it contains another refresh token or client secret than `used`, or
+   * until `nextDelay` returns null instead of the time to the next reading.
+   */
+  async #awaitReplacement(
+    used: T,
+    signal: AbortSignal,
+    nextDelay: (rereads: number) => Promise<number | null>,
+  ): Promise<T | null> {
+    for (let rereads = 0; ; rereads += 1) {
+      const latest = await this.#options.reread(signal);
+      const isSame =
+        latest.newest.refreshToken.equals(used.newest.refreshToken) &&
+        latest.client.clientSecret.equals(used.client.clientSecret);
+      if (!isSame) return latest;
+      const delayMs = await nextDelay(rereads);
+      if (delayMs === null) return null;
+      await delay(this.#options.clock, delayMs, signal);
+    }
+  }
+}
