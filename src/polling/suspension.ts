@@ -18,7 +18,8 @@ export class SuspendedMeanwhile extends Error {}
 /**
  * Returns an API whose responses are not older than monotonic time says: it rejects with
  * `SuspendedMeanwhile` if the machine was suspended, or this process stopped, after the request,
- * because Webex may have answered before that. A rejection with `rateLimited` stays one: it says until when to pause.
+ * because Webex may have answered before that. A rejection with `rateLimited` stays one: it says
+ * until when to pause.
  */
 export function withoutSuspensions(people: PeopleApi, clock: Clock): PeopleApi {
   const suspendedMs = (): number => clock.elapsed() - clock.monotonic();
@@ -47,7 +48,7 @@ export function withoutSuspensions(people: PeopleApi, clock: Clock): PeopleApi {
   };
 }
 
-/** `end` says whether the process has been stopped (SIGSTOP, a paused virtual machine) meanwhile. */
+/** `end` returns whether the process was stopped (SIGSTOP, a paused virtual machine) meanwhile. */
 function watchForStop(clock: Clock): { readonly end: () => boolean } {
   let lastTick = clock.monotonic();
   let wasStopped = false;

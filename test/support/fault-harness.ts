@@ -281,8 +281,7 @@ export class FaultTrial {
   }
 
   #checkProcess(): void {
-    const { host } = this.harness;
-    if (!this.#mayExit && this.#pid !== null && host.pid !== this.#pid)
+    if (!this.#mayExit && this.#pid !== null && this.harness.host.pid !== this.#pid)
       this.#violations.add("The worker exited.");
     if (this.#baseline === null || this.#latest === null) return;
     const growth = this.#latest.peakResidentBytes - this.#baseline.residentBytes;

@@ -130,8 +130,11 @@ export class TestProxy {
   }
 
   /** With credentials (letters and digits only), it requires them. */
-  static async start(credentials?: { user: string; password: string }): Promise<TestProxy> {
-    const port = await closedPort();
+  static async start(
+    credentials?: { user: string; password: string },
+    listenPort?: number,
+  ): Promise<TestProxy> {
+    const port = listenPort ?? (await closedPort());
     const folder = mkdtempSync(join(tmpdir(), "ucx-proxy-"));
     const logFile = `LogFile "${join(folder, "log")}"\nLogLevel Connect`;
     const login = credentials && `BasicAuth ${credentials.user} ${credentials.password}`;
@@ -157,6 +160,10 @@ export class TestProxy {
     return [...log.matchAll(/Request \(file descriptor \d+\): (.*) HTTP\/1\.1/g)].map(
       (match) => match[1] ?? "",
     );
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
   }
 
   async stop(): Promise<void> {

@@ -18,6 +18,8 @@ export interface WorkerHarnessOptions extends Partial<SimulatorOptions> {
   readonly restart?: boolean;
   readonly extraArgs?: readonly string[];
   readonly hostPid?: number | null;
+  /** Replaces the manifest's command: a program that takes the arguments of Node.js. */
+  readonly command?: string;
   /** Serves the simulated Webex over https. */
   readonly tls?: { readonly key: string; readonly cert: string };
 }
@@ -50,6 +52,7 @@ export class WorkerHarness {
       restart: _restart,
       extraArgs: _args,
       hostPid: _pid,
+      command: _command,
       tls,
       ...webexOptions
     } = options;
@@ -74,7 +77,7 @@ export class WorkerHarness {
 
   /** Creates another host with the same settings, for example after a crash. */
   newHost(): ReferenceHost {
-    const { env, restart, extraArgs, hostPid, secretStore } = this.#options;
+    const { env, restart, extraArgs, hostPid, secretStore, command } = this.#options;
     const host = new ReferenceHost({
       manifestPath: MANIFEST,
       settingsPath: this.settingsPath,
@@ -88,6 +91,7 @@ export class WorkerHarness {
       restart: restart ?? false,
       ...(env === undefined ? {} : { env }),
       ...(hostPid === undefined ? {} : { hostPid }),
+      ...(command === undefined ? {} : { command }),
     });
     host.on("notification", (method, params) => this.notifications.push({ method, params }));
     return host;
