@@ -1,31 +1,6 @@
-import { makeCertificates, type TestCertificates } from "../support/certificates-fixture.js";
-import { describeFaults, type FaultTrial } from "../support/fault-harness.js";
+import { describeFaults } from "../support/fault-harness.js";
 import { TestProxy } from "../support/http-fixture.js";
-import { TemporaryFolder, TlsFront, whyNoTool } from "../support/network-fixture.js";
-
-const missing = whyNoTool("tinyproxy", "tinyproxy");
-let certificates: TestCertificates | undefined;
-
-/** A worker that reaches Webex through the tunnel of a real proxy. */
-async function watchWorkerBehindProxy(
-  trial: FaultTrial,
-): Promise<{ readonly front: TlsFront; readonly proxy: TestProxy }> {
-  certificates ??= makeCertificates();
-  const folder = new TemporaryFolder();
-  const front = await TlsFront.start(certificates.good);
-  const proxy = await TestProxy.start();
-  trial.cleanUp(async () => {
-    await Promise.all([front.close(), proxy.stop()]);
-    folder.close();
-  });
-  const caFile = folder.write("root.pem", certificates.authority);
-  const ini = [
-    ...front.ini("localhost", caFile),
-    `WebexPresence.Proxy=http://127.0.0.1:${proxy.port}`,
-  ];
-  await trial.watch(await front.startPolling({ ini }));
-  return { front, proxy };
-}
+import { missingProxy as missing, watchWorkerBehindProxy } from "../support/proxy-fixture.js";
 
 describeFaults("the proxy", [
   {

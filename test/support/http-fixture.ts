@@ -167,7 +167,7 @@ export class TestProxy {
   }
 
   async stop(): Promise<void> {
-    if (this.#process.exitCode === null) {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) {
       const exited = new Promise((resolve) => this.#process.once("exit", resolve));
       this.#process.kill("SIGKILL");
       await exited;
