@@ -13,6 +13,7 @@ import { Secret } from "../faults/secret.js";
 import type { HttpRoute } from "../ports/http.js";
 import { createTrustedContext } from "./certificates.js";
 import { loadHttpLibrary } from "./http-faults.js";
+import { nameLookup } from "./name-lookup.js";
 import { NO_CREDENTIALS } from "./proxy-faults.js";
 import type { ProxyCredentials } from "./proxy-faults.js";
 
@@ -38,6 +39,7 @@ const POOL = {
   // A firewall may have silently dropped a connection that was idle for longer, and a request on it
   // would hang until its deadline.
   timeout: 45_000,
+  lookup: nameLookup.lookup,
 } as const;
 
 /** The agents of one route: one pool for all direct connections, and one for each proxy. */

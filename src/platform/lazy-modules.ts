@@ -3,6 +3,7 @@ export const lazyCrypto = (): typeof import("node:crypto") =>
   process.getBuiltinModule("node:crypto");
 export const lazyChildProcess = (): typeof import("node:child_process") =>
   process.getBuiltinModule("node:child_process");
+export const lazyDns = (): typeof import("node:dns") => process.getBuiltinModule("node:dns");
 export const lazyHttp = (): typeof import("node:http") => process.getBuiltinModule("node:http");
 export const lazyHttps = (): typeof import("node:https") => process.getBuiltinModule("node:https");
 export const lazyTls = (): typeof import("node:tls") => process.getBuiltinModule("node:tls");

@@ -1,3 +1,4 @@
+import type { Disposer } from "../faults/emitter.js";
 import { asFault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { PeopleApi } from "../webex/people.js";
@@ -7,20 +8,28 @@ import type { PeopleApi } from "../webex/people.js";
  * two times.
  */
 const MIN_SUSPENSION_MS = 500;
+const TICK_MS = 1_000;
+/** Much longer than the event loop is ever busy with one thing. */
+const MIN_STOP_MS = 5_000;
 
 /** Rejects a request during which the machine was suspended. */
 export class SuspendedMeanwhile extends Error {}
 
 /**
  * Returns an API whose responses are not older than monotonic time says: it rejects with
- * `SuspendedMeanwhile` if the machine was suspended after the request, because Webex may have
- * answered before that. A rejection with `rateLimited` stays one: it says until when to pause.
+ * `SuspendedMeanwhile` if the machine was suspended, or this process stopped, after the request,
+ * because Webex may have answered before that. A rejection with `rateLimited` stays one: it says
+ * until when to pause.
  */
 export function withoutSuspensions(people: PeopleApi, clock: Clock): PeopleApi {
   const suspendedMs = (): number => clock.elapsed() - clock.monotonic();
   const guard = async <T>(request: () => Promise<T>): Promise<T> => {
     const before = suspendedMs();
-    const wasSuspended = (): boolean => suspendedMs() - before >= MIN_SUSPENSION_MS;
+    const stop = watchForStop(clock);
+    const wasSuspended = (): boolean => {
+      const wasStopped = stop.end();
+      return wasStopped || suspendedMs() - before >= MIN_SUSPENSION_MS;
+    };
     let response: T;
     try {
       response = await request();
@@ -36,5 +45,29 @@ export function withoutSuspensions(people: PeopleApi, clock: Clock): PeopleApi {
     findByEmail: (email, signal) => guard(() => people.findByEmail(email, signal)),
     findById: (id, signal) => guard(() => people.findById(id, signal)),
     me: (signal) => guard(() => people.me(signal)),
+  };
+}
+
+/** `end` returns whether the process was stopped (SIGSTOP, a paused virtual machine) meanwhile. */
+function watchForStop(clock: Clock): { readonly end: () => boolean } {
+  let lastTick = clock.monotonic();
+  let wasStopped = false;
+  let cancelTick: Disposer = () => undefined;
+  const check = (): void => {
+    const now = clock.monotonic();
+    wasStopped ||= now - lastTick >= MIN_STOP_MS;
+    lastTick = now;
+  };
+  const tick = (): void => {
+    check();
+    cancelTick = clock.schedule(TICK_MS, tick);
+  };
+  tick();
+  return {
+    end: () => {
+      cancelTick();
+      check();
+      return wasStopped;
+    },
   };
 }

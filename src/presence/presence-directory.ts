@@ -20,9 +20,12 @@ import { Resolver, type PresenceCondition } from "./resolver.js";
 import { StalenessTimer } from "./staleness-timer.js";
 import type { PersonStore, PersonStoreListener } from "./store/person-store.js";
 import { SubscriptionIndex } from "./subscription-index.js";
+import { SuspensionClock } from "./suspension-clock.js";
 
 /** Applies only until the first settings are read (`setStaleAfter`). */
 const DEFAULT_STALE_AFTER_MS = 180_000;
+/** Presence from before a suspension of more poll intervals is stale until Webex confirms it. */
+const MAX_SUSPENDED_INTERVALS = 2;
 const MAX_LOGGED_ADDRESSES = 10_000;
 
 /**
@@ -30,7 +33,7 @@ const MAX_LOGGED_ADDRESSES = 10_000;
  */
 export class PresenceDirectory implements PresenceService {
   readonly events = new Emitter<PresenceEvents>();
-  readonly #clock: Clock;
+  readonly #clock: SuspensionClock;
   readonly #resolver: Resolver;
   readonly #subscriptions: SubscriptionIndex;
   readonly #watches: WatchIndex;
@@ -45,7 +48,8 @@ export class PresenceDirectory implements PresenceService {
   #isAnnounced = false;
   #isStopped = false;
 
-  constructor(clock: Clock, logger: Logger) {
+  constructor(systemClock: Clock, logger: Logger) {
+    const clock = new SuspensionClock(systemClock, (now) => this.#onResumed(now));
     this.#clock = clock;
     this.#resolver = new Resolver(clock);
     this.#subscriptions = new SubscriptionIndex(this.#resolver);
@@ -125,6 +129,10 @@ export class PresenceDirectory implements PresenceService {
     for (const store of this.#resolver.stores) store.staleAfterMs = this.#staleAfterMs;
     if (!this.#isStopped) this.#stalenessTimer.restart();
     this.#invalidateAll();
+  }
+
+  setPollInterval(seconds: number): void {
+    this.#clock.setLimit(seconds * 1000 * MAX_SUSPENDED_INTERVALS);
   }
 
   /** Ends notifications and waiting. Queries still return what is known. */
@@ -247,6 +255,12 @@ export class PresenceDirectory implements PresenceService {
     if (hasNewAnswers) this.#subscriptions.markLastNotified(NOT_READY);
     if (!this.#isStopped) this.#stalenessTimer.arm();
     this.#publishChanges();
+  }
+
+  #onResumed(now: number): void {
+    for (const store of this.#resolver.stores) store.expireAll(now);
+    // Whatever is just reading the time goes on with what it has begun.
+    this.#clock.endOfTurn(() => this.#invalidateAll());
   }
 
   #invalidateAll(): void {

@@ -172,7 +172,7 @@ export class Resolver {
     if (this.#condition !== "polling") return this.#conditionSince;
     if (store === null) return null;
     if (value === BLOCKED) return store.blockedSince;
-    if (value === STALE) return store.observedWallOf(slot) + store.staleAfterMs;
+    if (value === STALE) return store.staleSinceOf(slot);
     return store.sinceOf(slot);
   }
 }

@@ -6,9 +6,10 @@ import type { SubscriptionIndex } from "./subscription-index.js";
 
 /**
  * The longest sleep. Timers do not count time during which the machine is suspended: after a
- * resume, one that is set for the due time itself would sleep on for all of its remaining time.
+ * resume, one that is set for the due time itself would sleep on for all of its remaining time. And
+ * `SuspensionClock` notices only a suspension that lasts clearly longer than this.
  */
-const MAX_SLEEP_MS = 5_000;
+const MAX_SLEEP_MS = 1_000;
 
 /**
  * Reports what changes without an answer from Webex: records that become stale, and "not found"

@@ -49,7 +49,7 @@ export interface ReconciledComponents {
     };
   readonly presence: Pick<
     PresenceDirectory,
-    "setBlocked" | "setCondition" | "setOrder" | "setStaleAfter"
+    "setBlocked" | "setCondition" | "setOrder" | "setPollInterval" | "setStaleAfter"
   >;
 }
 
@@ -205,6 +205,7 @@ export class Reconciler {
       this.#settings = settings;
       this.#options.onSettings(settings);
       presence.setStaleAfter(settings.staleAfterSeconds);
+      presence.setPollInterval(settings.pollIntervalSeconds);
       if (previous !== null && settings.apiUrl !== previous.apiUrl) {
         organizations.clear();
         // What was observed of them, such as a refusal, no longer holds.

@@ -69,6 +69,11 @@ export class FakeClock implements Clock {
     this.jumpWall(ms);
   }
 
+  /** All time passes, but no timer fires: the process was stopped (SIGSTOP). */
+  standStill(ms: number): void {
+    this.#monotonic += ms;
+  }
+
   /** Moves time on, running each timer when it is due and letting promises settle in between. */
   async advance(ms: number): Promise<void> {
     const end = this.#monotonic + ms;

@@ -90,6 +90,7 @@ export class FaultTrial {
   #waitingSince: ProcessUsage | null = null;
   #endedAt: number | null = null;
   #notificationsSeen = 0;
+  readonly #clockOffsets = [0];
   readonly #violations = new Set<string>();
   readonly #measured: string[] = [];
   readonly #cleanups: (() => Promise<unknown>)[] = [];
@@ -158,6 +159,11 @@ export class FaultTrial {
   /** More than 96 MiB of growth is what this fault may cost. */
   allowGrowth(bytes: number): void {
     this.#maxGrowthBytes = bytes;
+  }
+
+  /** The worker's wall clock may be so much ahead of the trial's from now on. */
+  allowClockOffset(offsetMs: number): void {
+    this.#clockOffsets.push(offsetMs);
   }
 
   /** From here to `end`, the worker may use 5 % of a processor. */
@@ -299,13 +305,17 @@ export class FaultTrial {
   }
 
   #checkRecord(each: PresenceRecord): void {
-    const falsehood = this.#truth?.falsehoodOf(each) ?? null;
-    if (falsehood !== null) this.#violations.add(falsehood);
+    const observed = each.observedAt === null ? null : Date.parse(each.observedAt);
+    const falsehoods = this.#clockOffsets.map((offsetMs) => {
+      const observedAt = observed === null ? null : new Date(observed - offsetMs).toISOString();
+      return this.#truth?.falsehoodOf({ ...each, observedAt }) ?? null;
+    });
+    const [falsehood = null] = falsehoods;
+    if (falsehood !== null && !falsehoods.includes(null)) this.#violations.add(falsehood);
   }
 
   #checkProcess(): void {
-    const { host } = this.harness;
-    if (!this.#mayExit && this.#pid !== null && host.pid !== this.#pid)
+    if (!this.#mayExit && this.#pid !== null && this.harness.host.pid !== this.#pid)
       this.#violations.add("The worker exited.");
     if (this.#baseline === null || this.#latest === null) return;
     const growth = this.#latest.peakResidentBytes - this.#baseline.residentBytes;

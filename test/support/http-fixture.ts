@@ -130,8 +130,11 @@ export class TestProxy {
   }
 
   /** With credentials (letters and digits only), it requires them. */
-  static async start(credentials?: { user: string; password: string }): Promise<TestProxy> {
-    const port = await closedPort();
+  static async start(
+    credentials?: { user: string; password: string },
+    listenPort?: number,
+  ): Promise<TestProxy> {
+    const port = listenPort ?? (await closedPort());
     const folder = mkdtempSync(join(tmpdir(), "ucx-proxy-"));
     const logFile = `LogFile "${join(folder, "log")}"\nLogLevel Connect`;
     const login = credentials && `BasicAuth ${credentials.user} ${credentials.password}`;
@@ -159,8 +162,12 @@ export class TestProxy {
     );
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
   async stop(): Promise<void> {
-    if (this.#process.exitCode === null) {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) {
       const exited = new Promise((resolve) => this.#process.once("exit", resolve));
       this.#process.kill("SIGKILL");
       await exited;

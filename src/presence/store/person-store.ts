@@ -52,6 +52,10 @@ export class PersonStore extends StoredPersons {
   readonly #refetchedAt: number[] = [];
   readonly #responses: RecentResponses;
   readonly #unmatchedAnswers: UnmatchedAnswers;
+  /** Observations before this time are stale, whatever their age. */
+  #confirmedFrom = Number.NEGATIVE_INFINITY;
+  /** When they became stale, by the wall clock. */
+  #expiredAtWall = 0;
   #sweep = 0;
   /** When the latest sweep began. Elapsed milliseconds. */
   #sweepStart = 0;
@@ -238,7 +242,21 @@ export class PersonStore extends StoredPersons {
   }
 
   isStale(slot: number, now: number): boolean {
-    return now - this.observedElapsedOf(slot) > this.staleAfterMs;
+    const observed = this.observedElapsedOf(slot);
+    return now - observed > this.staleAfterMs || observed < this.#confirmedFrom;
+  }
+
+  /** Makes stale what was observed before `now`, which is the present. */
+  expireAll(now: number): void {
+    this.#confirmedFrom = now;
+    this.#expiredAtWall = this.clock.now();
+  }
+
+  /** When a stale record became stale, by the wall clock. */
+  staleSinceOf(slot: number): number {
+    const aged = this.observedWallOf(slot) + this.staleAfterMs;
+    const isExpired = this.observedElapsedOf(slot) < this.#confirmedFrom;
+    return isExpired ? Math.min(aged, this.#expiredAtWall) : aged;
   }
 
   /** Records a query of the person. Returns whether it is the first for `QUERY_WATCH_MS`. */
@@ -371,7 +389,7 @@ export class PersonStore extends StoredPersons {
       this.columns;
     const previous = this.statusOf(slot);
     const age = at.elapsed - (observedElapsed[slot] ?? 0);
-    const isReset = isNew || age > this.staleAfterMs;
+    const isReset = isNew || this.isStale(slot, at.elapsed);
     if (!isNew) {
       changeRate[slot] = updateChangeRate(changeRate[slot] ?? 0, age, previous !== status);
     }

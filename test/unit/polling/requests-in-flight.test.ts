@@ -375,6 +375,22 @@ describe("requests in flight", () => {
     }
   });
 
+  it("during which this process was stopped are sent again", async () => {
+    const { clock, people, roster, changes, until, start } = createSlowOrganization([3, 12, 17]);
+    await start(90_000);
+    await until(() => people.inFlight >= 3);
+    const { length } = roster.sentAt;
+    clock.standStill(12_000);
+    const resumedAt = clock.monotonic();
+    await clock.advance(0);
+    expect(roster.sentAt.slice(length)).to.deep.equal([]);
+    await clock.advance(3 * PAGE_MS);
+    const applied = roster.sentAt.slice(length);
+    expect(applied).to.have.length.at.least(3);
+    expect(Math.min(...applied.map(Number))).to.be.at.least(resumedAt);
+    expect(changes).to.deep.equal([]);
+  });
+
   it("that were rejected before a suspension still pause the next ones", async () => {
     const { clock, people, poller, until, start } = createSlowOrganization([3]);
     await start(90_000);

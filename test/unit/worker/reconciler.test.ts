@@ -82,6 +82,7 @@ function createHarness(initial: ObservedFacts) {
     network: { apply: route },
     presence: {
       setStaleAfter: record("staleAfter"),
+      setPollInterval: record("pollInterval"),
       setOrder: record("order"),
       setCondition: record("condition"),
       setBlocked: record("blocked"),
