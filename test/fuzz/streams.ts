@@ -99,7 +99,7 @@ const bodyText = fc.oneof(
   { ...SOME, arbitrary: changedCall.map((object) => JSON.stringify(object)) },
   { ...SOME, arbitrary: changedParams.map((object) => JSON.stringify(object)) },
   { ...SOME, arbitrary: notification.map((object) => JSON.stringify(object)) },
-  { ...RARE, arbitrary: value.map((object) => JSON.stringify(object) ?? "") },
+  { ...RARE, arbitrary: value.map((object) => JSON.stringify([object]).slice(1, -1)) },
   { ...RARE, arbitrary: fc.array(call, { maxLength: 4 }).map((all) => JSON.stringify(all)) },
   { ...RARE, arbitrary: nested },
   {
