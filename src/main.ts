@@ -1,3 +1,4 @@
+import { toPrintable } from "./faults/foreign-text.js";
 import { disableConcurrentSparkplug } from "./platform/concurrent-sparkplug.js";
 import { refuseDebugger } from "./platform/debugger.js";
 import { sanitizeEnvironment } from "./platform/environment.js";
@@ -31,7 +32,7 @@ const options = "error" in args ? args : checkLaunchOptions(args, env);
 
 if ("error" in options) {
   process.exitCode = 2;
-  process.stderr.write(`${options.error}\n${USAGE}\n`);
+  process.stderr.write(`${toPrintable(options.error)}\n${USAGE}\n`);
   // The process ends when that is written, and also if nobody reads it.
   setTimeout(() => process.exit(), LAST_WRITE_MS).unref();
 } else {

@@ -29,6 +29,12 @@ function accountName(orgId: string): string {
   return organizationUuid(orgId) ?? encodeURIComponent(orgId);
 }
 
+/**
+ * No record is longer: its texts have at most 16,384 characters each, of which JSON makes six in the
+ * worst case.
+ */
+const MAX_RECORD_LENGTH = 2 ** 20;
+
 /** The name shown for an organization whose name cannot be read. */
 export function fallbackOrgName(orgId: string): string {
   return `Organization ${(organizationUuid(orgId) ?? orgId).slice(0, 8)} (name not readable)`;
@@ -78,6 +84,7 @@ function encode(record: object): string {
 
 /** Returns null for a record of another version or an unreadable one. */
 function decode<T>(schema: () => z.ZodMiniType<T>, text: string): T | null {
+  if (text.length > MAX_RECORD_LENGTH) return null;
   try {
     const record: unknown = JSON.parse(text);
     return versionRecord().safeParse(record).success ? schema().parse(record) : null;

@@ -1,13 +1,14 @@
 import type { ImportedGrant } from "../authorization/grant-import.js";
 import type { Authorization } from "../authorization/grant.js";
 import { Fault } from "../faults/fault.js";
+import { toPrintable } from "../faults/foreign-text.js";
 import { Secret } from "../faults/secret.js";
 import { ProtocolError } from "../rpc/errors.js";
 import { checkParams } from "../rpc/params.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { withSession } from "./session.js";
 import { UsageError } from "./terminal/input.js";
-import { fieldLines, formatDateTime, sanitize, type TextFormat } from "./terminal/text.js";
+import { fieldLines, formatDateTime, type TextFormat } from "./terminal/text.js";
 
 const SCOPE_DESCRIPTIONS: Readonly<Record<string, string>> = {
   "spark-admin:people_read": "people and their presence",
@@ -137,7 +138,7 @@ export function authorizationLines(
     state === "valid" ? paint("valid", "green") : paint("authorization required", "red", "bold");
   const permissions = scopes.map((scope) => {
     const description = SCOPE_DESCRIPTIONS[scope];
-    return description === undefined ? scope : `${scope} (${description})`;
+    return description === undefined ? toPrintable(scope) : `${scope} (${description})`;
   });
   const accessUntil =
     accessTokenExpiresAt === null ? "unknown" : formatDateTime(accessTokenExpiresAt);
@@ -145,13 +146,13 @@ export function authorizationLines(
     refreshTokenExpiresAt === null
       ? "unknown"
       : `${formatDateTime(refreshTokenExpiresAt)}, extended with each use`;
-  const administrator = sanitize(authorizedBy ?? "an administrator");
+  const administrator = toPrintable(authorizedBy ?? "an administrator");
   const fields: [string, string][] = [
-    ["Organization", orgId],
+    ["Organization", toPrintable(orgId)],
     ["Authorized by", `${administrator}, ${formatDateTime(grantedAt)}`],
     ["Can read", permissions.length === 0 ? "nothing" : permissions.join(", ")],
     ["Access until", `${accessUntil}, renewed automatically`],
     ["Valid until", validUntil],
   ];
-  return [`${paint(sanitize(orgName), "bold")}  ${stateText}`, ...fieldLines(fields, width)];
+  return [`${paint(toPrintable(orgName), "bold")}  ${stateText}`, ...fieldLines(fields, width)];
 }

@@ -6,11 +6,12 @@ import type { Authorizations } from "../authorization/authorizations.js";
 import type { AuthorizationChange, FlowView } from "../authorization/flow.js";
 import type { Authorization } from "../authorization/grant.js";
 import { Fault } from "../faults/fault.js";
+import { toPrintable } from "../faults/foreign-text.js";
 import { authorizationLines } from "./authorizations.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { ensureClient } from "./secret.js";
 import { withSession, type Session } from "./session.js";
-import { formatCountdown, sanitize, wrap, type TextFormat } from "./terminal/text.js";
+import { formatCountdown, wrap, type TextFormat } from "./terminal/text.js";
 import { readStatusFile, workerFiles } from "./worker-files.js";
 
 type FlowOutcome = Pick<FlowView, "state" | "message">;
@@ -191,11 +192,11 @@ async function deviceInstructions(
   const lines = [
     "On any device, open this address and enter the code:",
     "",
-    `    Address  ${paint(sanitize(verificationUri ?? ""), "cyan", "bold")}`,
-    `    Code     ${paint(sanitize(userCode ?? ""), "bold")}`,
+    `    Address  ${paint(toPrintable(verificationUri ?? ""), "cyan", "bold")}`,
+    `    Code     ${paint(toPrintable(userCode ?? ""), "bold")}`,
     "",
   ];
-  const completeUri = sanitize(verificationUriComplete ?? "");
+  const completeUri = toPrintable(verificationUriComplete ?? "");
   if (completeUri !== "") {
     lines.push("Or open this address, which includes the code:", "");
     lines.push(`    ${paint(completeUri, "cyan")}`, "");

@@ -1,7 +1,8 @@
 import type { Fault } from "../faults/fault.js";
+import { toPrintable } from "../faults/foreign-text.js";
 import type { Problem } from "../supervisor/status.js";
 import { describeTrackingId } from "./command.js";
-import { sanitize, wrap, type Paint, type Style, type TextFormat } from "./terminal/text.js";
+import { wrap, type Paint, type Style, type TextFormat } from "./terminal/text.js";
 
 export type FindingState = "ok" | "warning" | "failed" | "skipped";
 
@@ -68,8 +69,8 @@ export function findingLines(
 ): string[] {
   const [label, styles] = STATE_STYLES[state];
   const head = `${paint(label, ...styles)}  ${name.padEnd(NAME_WIDTH)}  `;
-  const text = sanitize(message);
-  const hintText = hint === null ? "" : `→ ${sanitize(hint)}`;
+  const text = toPrintable(message);
+  const hintText = hint === null ? "" : `→ ${toPrintable(hint)}`;
   if (!Number.isFinite(width)) return [`${head}${text} ${hintText}`.trimEnd()];
   const margin = " ".repeat(label.length + NAME_WIDTH + 4);
   const [first = "", ...others] = wrap(text, width - margin.length, 0);

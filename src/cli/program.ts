@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 
+import { toPrintable } from "../faults/foreign-text.js";
 import { version } from "../platform/node-process.js";
 import { type CommandContext, type CommandOptions, type ExitCode, runCommand } from "./command.js";
 
@@ -27,7 +28,7 @@ function buildProgram(): Command {
     .helpCommand(false)
     .exitOverride()
     .configureHelp({ minWidthToWrap: MIN_HELP_TEXT_WIDTH })
-    .configureOutput({ outputError: (text, write) => write(redactOptionValues(text)) })
+    .configureOutput({ outputError: (text, write) => write(describeUsageError(text)) })
     .showHelpAfterError("Run with --help for usage.");
   program.command("worker").description("run the worker (see worker --help)").allowUnknownOption();
 
@@ -117,6 +118,7 @@ function addCommand(
 }
 
 /** The value of a mistyped option may be a secret. */
-function redactOptionValues(text: string): string {
-  return text.replace(/(--?[\w-]+)=[^'\n]*/g, "$1=…");
+function describeUsageError(text: string): string {
+  const lines = text.replace(/(--?[\w-]+)=[^'\n]*/g, "$1=…").split("\n");
+  return lines.map(toPrintable).join("\n");
 }

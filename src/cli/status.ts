@@ -1,3 +1,4 @@
+import { toPrintable } from "../faults/foreign-text.js";
 import type { ProblemCode } from "../faults/problem-catalog.js";
 import type { Problem, WorkerStatus } from "../supervisor/status.js";
 import type { CommandContext, ExitCode } from "./command.js";
@@ -9,7 +10,6 @@ import {
   fit,
   formatDateTime,
   formatDuration,
-  sanitize,
   withLocalTimes,
   wrap,
   type Style,
@@ -57,10 +57,10 @@ const PREVENTING_CODES: ReadonlySet<ProblemCode> = new Set([
   "licenseInvalid",
 ]);
 const COLUMNS: readonly Column[] = [
-  { heading: "ORGANIZATION", text: ({ orgName }) => clip(sanitize(orgName), MAX_NAME_WIDTH) },
+  { heading: "ORGANIZATION", text: ({ orgName }) => clip(toPrintable(orgName), MAX_NAME_WIDTH) },
   { heading: "PEOPLE", align: "right", text: ({ persons }) => String(persons) },
   { heading: "WATCHED", align: "right", text: ({ watched }) => String(watched) },
-  { heading: "MODE", text: ({ mode }) => mode },
+  { heading: "MODE", text: ({ mode }) => toPrintable(mode) },
   { heading: "LAST SWEEP", text: lastSweepText },
   { heading: "AGE P50/P95", align: "right", text: agesText },
   { heading: "REQ/MIN", align: "right", text: requestsText },
@@ -119,10 +119,10 @@ export function statusLines({ status, log, ageMs, now, format }: StatusView): st
   const loaded = loadedAt === null ? "not read yet" : `read ${formatDateTime(loadedAt)}`;
   const fields: [string, string][] = [
     ["Phase", `${paint(phase, style)}, for ${formatDuration(now - Date.parse(since))}`],
-    ["Process", `${pid}, version ${version}, started ${formatDateTime(startedAt)}`],
-    ["Settings", `${path} (${loaded})`],
+    ["Process", `${pid}, version ${toPrintable(version)}, started ${formatDateTime(startedAt)}`],
+    ["Settings", `${toPrintable(path)} (${loaded})`],
     ["Secrets", secretStore === "keychain" ? "in the keychain" : "in memory, lost on exit"],
-    ["Log", log],
+    ["Log", toPrintable(log)],
     ["Updated", `${formatDuration(ageMs)} ago`],
   ];
   return [
@@ -170,13 +170,13 @@ function organizationLists(
     const fields: [string, string][] = [
       ["People", String(persons)],
       ["Watched", String(watched)],
-      ["Mode", mode],
+      ["Mode", toPrintable(mode)],
       ["Last sweep", lastSweepText(organization, now)],
       ["Age P50/P95", agesText(organization)],
       ["Requests/min", requestsText(organization)],
       ["On demand/min", onDemandText(organization)],
     ];
-    const name = paint(clip(sanitize(orgName), width), "bold");
+    const name = paint(clip(toPrintable(orgName), width), "bold");
     return [...(index === 0 ? [] : [""]), name, ...fieldLines(fields, width)];
   });
 }
@@ -213,7 +213,7 @@ function authorizationTexts(
 }
 
 function wrapAll(texts: readonly string[], width: number): string[] {
-  return texts.flatMap((text) => wrap(text, width, 0));
+  return texts.flatMap((text) => wrap(toPrintable(text), width, 0));
 }
 
 function problemLines(
@@ -225,7 +225,7 @@ function problemLines(
   return [
     paint("PROBLEMS", "bold"),
     ...problems.flatMap(({ severity, code, message, hint }) => {
-      const [text, advice] = [message, hint].map((each) => sanitize(withLocalTimes(each, now)));
+      const [text, advice] = [message, hint].map((each) => toPrintable(withLocalTimes(each, now)));
       const [first = "", ...rest] = wrap(`${severity} ${code}: ${text}`, width, 2);
       const hintLines = wrap(`→ ${advice}`, width - 2, 2).map((line) => `  ${line}`);
       const label = paint(severity, SEVERITY_STYLES[severity], "bold");

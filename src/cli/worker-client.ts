@@ -63,12 +63,17 @@ export class WorkerClient {
       windowsHide: true,
     });
     this.#worker = worker;
+    const reject = (reason: string): void => {
+      this.#lastStderrLine = `Its output is not valid JSON-RPC: ${reason}.`;
+      worker.kill("SIGKILL");
+    };
     const parser = new FrameParser({
-      body: (bytes) => this.#handleMessage(JSON.parse(bytes.toString("utf8")) as Message),
-      invalid: (reason) => {
-        this.#lastStderrLine = `Its output is not valid JSON-RPC: ${reason}.`;
-        worker.kill("SIGKILL");
+      body: (bytes) => {
+        const message = parseMessage(bytes);
+        if (message === null) reject("a body is not JSON");
+        else this.#handleMessage(message);
       },
+      invalid: reject,
     });
     worker.stdout.on("data", (chunk: Buffer) => parser.push(chunk));
     createInterface({ input: worker.stderr }).on("line", (line) => (this.#lastStderrLine = line));
@@ -129,5 +134,13 @@ export class WorkerClient {
     this.#pending.delete(id);
     if (error === undefined) request.resolve(result);
     else request.reject(new Error(`${request.method}: ${error.message}`));
+  }
+}
+
+function parseMessage(bytes: Buffer): Message | null {
+  try {
+    return JSON.parse(bytes.toString("utf8")) as Message | null;
+  } catch {
+    return null;
   }
 }

@@ -1,6 +1,7 @@
-import { open, readFile, stat, unlink } from "node:fs/promises";
+import { open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 
+import { readBoundedFile, UnsuitableFile } from "../platform/bounded-file.js";
 import { homeDirectory, isAlive, nodeProcess, resolvePath } from "../platform/node-process.js";
 import { statusOfAnyVersion } from "../rpc/results.js";
 import type { OrganizationStatus, WorkerStatus } from "../supervisor/status.js";
@@ -34,6 +35,8 @@ export type StatusFileResult =
       readonly ageMs: number | null;
     };
 
+/** A status takes a kilobyte for each organization and each problem. */
+const MAX_STATUS_BYTES = 16 * 2 ** 20;
 /** The worker writes its status file every 10 s. */
 const MAX_STATUS_AGE_MS = 30_000;
 const DENIED_HINT =
@@ -89,10 +92,14 @@ export async function readStatusFile(path: string): Promise<StatusFileResult> {
   let text: string;
   let ageMs: number;
   try {
-    ageMs = Math.max(0, Date.now() - (await stat(path)).mtimeMs);
-    text = await readFile(path, "utf8");
+    const { bytes, stats } = await readBoundedFile(path, MAX_STATUS_BYTES);
+    ageMs = Math.max(0, Date.now() - stats.mtimeMs);
+    text = bytes.toString("utf8");
   } catch (error) {
-    const { code = "unknown error" } = error as NodeJS.ErrnoException;
+    const isUnsuitable = error instanceof UnsuitableFile;
+    const { code = "unknown error" } = isUnsuitable
+      ? { code: `it ${error.message}` }
+      : (error as NodeJS.ErrnoException);
     const isMissing = code === "ENOENT" || code === "ENOTDIR";
     const reason = isMissing
       ? ({ kind: "missing" } as const)

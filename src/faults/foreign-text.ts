@@ -82,3 +82,30 @@ export function sanitize(text: string, secrets: readonly Secret[], maxLength: nu
     .trim();
   return sanitized.length > maxLength ? `${sanitized.slice(0, maxLength - 1)}…` : sanitized;
 }
+
+/**
+ * What moves a cursor, ends a line, or changes the order or the look of the text around it: control
+ * characters (C0, C1), separators of lines and paragraphs, and invisible characters such as the
+ * bidirectional ones. The two joiners and the tags stay: names in some scripts, emoji and flags
+ * consist of them, and they only affect the characters beside them.
+ */
+const UNPRINTABLE = /(?:(?!\u200c|\u200d|[\u{e0020}-\u{e007f}])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}])+/gu;
+const UNPRINTABLE_IN_JSON = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Replaces what must not reach a terminal, a log or a page by spaces. */
+export function toPrintable(text: string): string {
+  return text.replace(UNPRINTABLE, " ");
+}
+
+/** As JSON that is safe to print: what `toPrintable` replaces is escaped, so that nothing is lost. */
+export function toPrintableJson(value: unknown, indent = 0): string {
+  return JSON.stringify(value, null, indent).replace(UNPRINTABLE_IN_JSON, escapeCharacter);
+}
+
+function escapeCharacter(character: string): string {
+  let escaped = "";
+  for (let at = 0; at < character.length; at += 1) {
+    escaped += `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`;
+  }
+  return escaped;
+}

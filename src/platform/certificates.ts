@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
 import type { SecureContext } from "node:tls";
 
 import { Fault } from "../faults/fault.js";
 import type { CertificateFileResult, ReadCertificates } from "../ports/http.js";
+import { readBoundedFile, UnsuitableFile } from "./bounded-file.js";
 import { lazyCrypto, lazyTls } from "./lazy-modules.js";
 import { withTimeout } from "./system-clock.js";
 
@@ -35,11 +35,9 @@ export function createCertificateReader(): ReadCertificates {
   async function read(path: string): Promise<CertificateFileResult> {
     let bytes: Buffer;
     try {
-      const stats = await stat(path);
-      if (!stats.isFile()) return invalid("does not name a file");
-      if (stats.size > MAX_BYTES) return invalid(`names a file of more than ${MAX_BYTES} bytes`);
-      bytes = await readFile(path);
+      ({ bytes } = await readBoundedFile(path, MAX_BYTES));
     } catch (error) {
+      if (error instanceof UnsuitableFile) return invalid(describeUnsuitable(error));
       const { code } = error as NodeJS.ErrnoException;
       return invalid(`names a file that ${describeReadError(code)}`);
     }
@@ -100,6 +98,12 @@ function describeWithoutBlocks(bytes: Buffer, text: string): string {
   const labels = [...new Set([...text.matchAll(LABEL)].map(([, label]) => label))].slice(0, 3);
   const content = labels.length === 0 ? "" : ` (it holds ${labels.join(" and ")})`;
   return `names a file without a PEM certificate${content}`;
+}
+
+function describeUnsuitable({ reason }: UnsuitableFile): string {
+  return reason === "notRegular"
+    ? "does not name a file"
+    : `names a file of more than ${MAX_BYTES} bytes`;
 }
 
 function describeReadError(code = "unknown error"): string {

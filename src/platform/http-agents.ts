@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { Agent as HttpAgent } from "node:http";
 import type { ClientRequest } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
@@ -30,6 +31,11 @@ type ConnectParameters = Parameters<HttpProxyAgent<string>["connect"]>;
 
 /** Node's own `close` event does not come while a request waits for its connection. */
 const ABORTED = "ucx:aborted";
+
+/** Node's channel (node:diagnostics_channel) for each socket of `net.connect`. */
+const NEW_SOCKET = "net.client.socket";
+/** Sixteen times what Node accepts of a response; the beginning of a body may follow. */
+const MAX_PROXY_HEADER_BYTES = 256 * 1024;
 
 const POOL = {
   keepAlive: true,
@@ -116,7 +122,9 @@ async function createProxyAgents(proxy: URL, options: AgentOptions): Promise<Age
         checkServerIdentity: (_name: string, certificate: PeerCertificate) =>
           checkServerIdentity(target.host ?? "", certificate),
       });
-      return connectUntilAborted(request, this, () => super.connect(request, checked));
+      return connectUntilAborted(request, this, () =>
+        limitProxyHeader(() => super.connect(request, checked)),
+      );
     }
   }
   class ForwardAgent extends HttpProxyAgent<string> {
@@ -129,6 +137,33 @@ async function createProxyAgents(proxy: URL, options: AgentOptions): Promise<Age
   Object.assign(tunnel.options, options);
   const http = new ForwardAgent(proxy.href, options);
   return { http, https: tunnel, proxy: proxy.host, credentials: credentialsOf(proxy) };
+}
+
+/**
+ * https-proxy-agent keeps a proxy's response to CONNECT until its header is complete, and copies all
+ * of it for each piece that arrives: an endless header would fill the memory and stop the worker.
+ * The library does not tell of its socket, but Node.js does, while `connect` runs. (It tells of no
+ * socket with TLS: a proxy with https, which only HTTPS_PROXY can name, is limited by the request's
+ * time alone.)
+ */
+async function limitProxyHeader(connect: () => Promise<Socket>): Promise<Socket> {
+  const sockets: Socket[] = [];
+  const onSocket = (message: unknown): void =>
+    void sockets.push((message as { readonly socket: Socket }).socket);
+  subscribe(NEW_SOCKET, onSocket);
+  const connecting = connect();
+  unsubscribe(NEW_SOCKET, onSocket);
+  const [socket] = sockets;
+  const onReadable = (): void => {
+    if (socket !== undefined && socket.bytesRead > MAX_PROXY_HEADER_BYTES)
+      socket.destroy(new Error("Invalid header without an end from proxy CONNECT response"));
+  };
+  socket?.on("readable", onReadable);
+  try {
+    return await connecting;
+  } finally {
+    socket?.off("readable", onReadable);
+  }
 }
 
 function credentialsOf({ username, password }: URL): ProxyCredentials {

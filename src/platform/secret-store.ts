@@ -14,6 +14,8 @@ const SERVICE = "ucx-webex-presence";
 const CALL_TIMEOUT_MS = 3_000;
 /** CRED_MAX_CREDENTIAL_BLOB_SIZE (wincred.h), in the UTF-8 bytes that keytar stores. */
 const MAX_VALUE_BYTES = 2_560;
+/** A value of 2.5 MB. Another entry than the worker's must not have it read millions of parts. */
+const MAX_PARTS = 999;
 
 interface KeytarStoreOptions extends KeychainAccount {
   /** Names the keyring's session, if it is not that of this process (Linux, macOS). */
@@ -81,6 +83,8 @@ export class KeytarStore implements SecretStore {
       const mustSplit =
         Buffer.byteLength(value, "utf8") > MAX_VALUE_BYTES || value.startsWith(INDEX_PREFIX);
       const parts = mustSplit ? splitText(value) : [];
+      if (parts.length > MAX_PARTS)
+        throw new Fault("defect", "A value for the keychain is too long.");
       for (const [index, part] of parts.entries())
         await this.#write(partAccount(account, partSet, index), part);
       const index = `${INDEX_PREFIX}${partSet}:${parts.length}:${digestOf(value)}`;
@@ -217,7 +221,7 @@ function checkValue(value: string): void {
 type PartSet = "a" | "b";
 
 const INDEX_PREFIX = "split:";
-const INDEX = /^split:(a|b):([1-9]\d{0,4}):([0-9a-f]{16})$/;
+const INDEX = /^split:(a|b):([1-9]\d{0,2}):([0-9a-f]{16})$/;
 
 /** Splits into parts of at most `maxBytes` (>= 4) UTF-8 bytes, not inside a surrogate pair. */
 export function splitText(text: string, maxBytes: number = MAX_VALUE_BYTES): string[] {

@@ -3,6 +3,7 @@ import type { Writable } from "node:stream";
 import type * as Winston from "winston";
 
 import { Fault } from "../faults/fault.js";
+import { toPrintable, toPrintableJson } from "../faults/foreign-text.js";
 import { Secret } from "../faults/secret.js";
 import type { LogFields, Logger, LogLevel } from "../ports/logger.js";
 import { LibraryLoadError, loadLibrary } from "./lazy-modules.js";
@@ -121,7 +122,8 @@ export class WinstonLog implements Logger {
           error instanceof LibraryLoadError
             ? `${error.message} Log records are kept until it can be. ${error.hint}`
             : `The log cannot be started: ${String(error)}`;
-        if (!this.#hasLoadFailed) this.#stderr.write(`${new Date().toISOString()} error ${text}\n`);
+        if (!this.#hasLoadFailed)
+          this.#stderr.write(`${new Date().toISOString()} error ${toPrintable(text)}\n`);
         this.#hasLoadFailed = true;
       });
   }
@@ -130,12 +132,11 @@ export class WinstonLog implements Logger {
     const { default: winston } = await loadLibrary("winston");
     const lineFormat = winston.format.printf((info) => {
       const fields = info.fields as Record<string, unknown>;
-      const suffix = Object.keys(fields).length === 0 ? "" : ` ${JSON.stringify(fields)}`;
-      const message = String(info.message).replace(/\s*[\r\n]+\s*/g, " ");
-      return `${String(info.timestamp)} ${info.level} ${message}${suffix}`;
+      const suffix = Object.keys(fields).length === 0 ? "" : ` ${toPrintableJson(fields)}`;
+      return `${String(info.timestamp)} ${info.level} ${toPrintable(String(info.message))}${suffix}`;
     });
     const jsonFormat = winston.format.printf(({ timestamp: time, level, message, fields }) =>
-      JSON.stringify({ time, level, message, ...(fields as object) }),
+      toPrintableJson({ time, level, message, ...(fields as object) }),
     );
     const stderr = sinkTo((line) => this.#stderr.write(line));
     const directory = this.#directory;

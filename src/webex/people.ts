@@ -123,7 +123,7 @@ export function decodeMe(body: JsonObject): Me {
     personId: requiredString(body, "id"),
     orgId: requiredString(body, "orgId"),
     displayName: optionalString(body, "displayName"),
-    email: strings(body.emails)[0] ?? null,
+    email: strings(body.emails).find(hasValidLength) ?? null,
     sharesStatus: typeof body.status === "string",
     isFullAdmin: roles.some((role) => typeof role === "string" && isFullAdminRole(role)),
   };

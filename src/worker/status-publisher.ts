@@ -1,5 +1,6 @@
 import type { PageNotices, PageNoticesEvents } from "../authorization/page/page-model.js";
 import { type Disposer, Emitter } from "../faults/emitter.js";
+import { toPrintableJson } from "../faults/foreign-text.js";
 import type { Clock } from "../ports/clock.js";
 import type { ReplacedFile } from "../ports/process.js";
 import { defaultSettings, settingsValues } from "../settings/keys.js";
@@ -201,7 +202,7 @@ function countsKey({ organizations }: WorkerStatus): string {
 }
 
 function fileText(status: WorkerStatus): string {
-  return `${JSON.stringify(status, null, 2)}\n`;
+  return `${toPrintableJson(status, 2)}\n`;
 }
 
 function isoOrNull(time: number | null): string | null {

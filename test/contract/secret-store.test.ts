@@ -142,6 +142,19 @@ describe("KeytarStore on a faulty keyring", () => {
     }
   });
 
+  it("does not read the parts of more than a thousand, or what no part belongs to", async () => {
+    for (const entry of ["split:a:1000:0123456789abcdef", "split:a:99999:0123456789abcdef"]) {
+      keytar.values.set("v", entry);
+      keytar.values.set("v#a.0", "x");
+      const calls = keytar.calls.length;
+      expect(await store.get("v")).to.equal(entry);
+      expect(keytar.calls.slice(calls).join()).not.to.contain("#a.");
+    }
+    const setting = store.set("v", "x".repeat(2_560 * 999 + 1));
+    expect((await faultOf(setting)).code).to.equal("defect");
+    expect(keytar.values.get("v")).to.contain("split:");
+  });
+
   it("reads again if another process replaces the value in the meantime", async () => {
     await store.set("v", "x".repeat(6_000));
     const other = new KeytarStore({ account: "a", platform: "linux", binding: keytar });

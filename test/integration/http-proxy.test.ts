@@ -229,6 +229,30 @@ describe("AxiosHttp through a real proxy", function () {
     }
   });
 
+  it("gives up on a proxy whose header has no end, after little of it", async () => {
+    let sentBytes = 0;
+    const line = `X-Filler: ${"x".repeat(64 * 1024)}\r\n`;
+    const server = createTcpServer((socket) => {
+      const fill = (): void => {
+        while (!socket.destroyed && sentBytes < 2 ** 30) {
+          sentBytes += line.length;
+          if (!socket.write(line)) return;
+        }
+      };
+      socket.on("error", () => undefined).on("drain", fill);
+      socket.once("data", () => {
+        socket.write("HTTP/1.1 200 OK\r\n");
+        fill();
+      });
+    });
+    const proxy = `http://127.0.0.1:${await listenOnFreePort(server)}`;
+    const fault = await expectUnreachable(send("https://webex.example/", { proxy }), "proxy");
+    await new Promise((resolve) => server.close(resolve));
+    expect(fault.message).to.contain("does not respond as an HTTP proxy does");
+    // What the system keeps for both ends comes on top of what the worker reads.
+    expect(sentBytes).to.be.lessThan(16 * 2 ** 20);
+  });
+
   it("reuses one tunnel for many requests", async () => {
     const earlier = open.requests.length;
     const proxy = `http://127.0.0.1:${open.port}`;

@@ -1,3 +1,4 @@
+import { toPrintable } from "../../faults/foreign-text.js";
 import type { LoopbackPage, ReadAsset } from "../../ports/loopback-server.js";
 import { REQUIRED_SCOPES, type Authorization } from "../grant.js";
 import {
@@ -68,7 +69,7 @@ export class HtmlTemplates {
   }
 
   /**
-   * Text is escaped, HTML is inserted as it is, and null inserts nothing. Throws if the file has no
+   * Text is made printable and escaped, HTML is inserted as it is, and null inserts nothing. Throws if the file has no
    * such template, or if a placeholder has no value.
    */
   render(
@@ -83,7 +84,7 @@ export class HtmlTemplates {
         if (value === undefined) throw new Error(`"${name}" has no value in "${id}".`);
         if (value === null) return "";
         if (typeof value === "string")
-          return value.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? "");
+          return toPrintable(value).replace(/[&<>"']/g, (c) => ESCAPES[c] ?? "");
         return value instanceof Html ? value.text : value.map(({ text }) => text).join("\n");
       }),
     );

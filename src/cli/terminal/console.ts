@@ -1,6 +1,7 @@
 import type { WriteStream } from "node:tty";
 
-import { clip, paintFor, wrap, type Paint, type Style } from "./text.js";
+import { toPrintable, toPrintableJson } from "../../faults/foreign-text.js";
+import { clip, paintFor, toPrintableStyled, wrap, type Paint, type Style } from "./text.js";
 
 type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns" | "hasColors">>;
 
@@ -12,7 +13,7 @@ const CLEAR_LINE = "\r\u001b[K";
 /**
  * The output of a command. With `--json`, stdout receives one JSON object and nothing else, and
  * texts for the user go to stderr. Only terminals get colors (https://no-color.org) and wrapped
- * lines.
+ * lines. Whatever a text contains, only styles and printable characters reach the outputs.
  */
 export class CommandConsole {
   readonly json: boolean;
@@ -52,18 +53,18 @@ export class CommandConsole {
 
   /** Prints sentences of the result; every line but the first is indented. */
   text(text: string, indent = 0): void {
-    this.lines(wrap(text, this.width, indent));
+    this.lines(wrap(toPrintable(text), this.width, indent));
   }
 
   /** Prints a line that the user needs to read while the command runs, also with `--json`. */
   notice(text: string): void {
     this.#clearProgress();
-    this.#text.write(`${text}\n`);
+    this.#text.write(`${toPrintableStyled(text)}\n`);
   }
 
   /** Prints sentences like `notice`. */
   noticeText(text: string): void {
-    for (const line of wrap(text, this.width, 0)) this.notice(line);
+    for (const line of wrap(toPrintable(text), this.width, 0)) this.notice(line);
   }
 
   /** Prints additional information to stderr. */
@@ -76,7 +77,7 @@ export class CommandConsole {
     this.#printLabelled("Error:", message, "red", "bold");
     if (hint === undefined) return;
     const indent = " ".repeat("Error: ".length);
-    for (const line of wrap(`→ ${hint}`, widthOf(this.#stderr) - indent.length, 2))
+    for (const line of wrap(`→ ${toPrintable(hint)}`, widthOf(this.#stderr) - indent.length, 2))
       this.#stderr.write(`${indent}${line}\n`);
   }
 
@@ -86,20 +87,20 @@ export class CommandConsole {
    */
   progress(text: string): void {
     if (!this.isTerminal) return;
-    this.#text.write(`${CLEAR_LINE}${this.paint(clip(text, this.width), "faint")}`);
+    this.#text.write(`${CLEAR_LINE}${this.paint(clip(toPrintable(text), this.width), "faint")}`);
     this.#hasProgress = true;
   }
 
   /** Prints the JSON object of `--json`, and returns the command's exit code. */
   result(value: { readonly ok: boolean; readonly [member: string]: unknown }): 0 | 1 {
-    if (this.json) this.#stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+    if (this.json) this.#stdout.write(`${toPrintableJson(value, 2)}\n`);
     return value.ok ? 0 : 1;
   }
 
   #printLabelled(label: string, text: string, ...styles: readonly Style[]): void {
     this.#clearProgress();
     const paint = paintFor(this.#stderr.hasColors?.() === true);
-    const lines = wrap(`${label} ${text}`, widthOf(this.#stderr), label.length + 1);
+    const lines = wrap(`${label} ${toPrintable(text)}`, widthOf(this.#stderr), label.length + 1);
     this.#stderr.write(`${lines.join("\n").replace(label, paint(label, ...styles))}\n`);
   }
 

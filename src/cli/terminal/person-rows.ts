@@ -1,3 +1,4 @@
+import { toPrintable } from "../../faults/foreign-text.js";
 import type { PresenceRecord } from "../../presence/record.js";
 import {
   displayNameOf,
@@ -7,7 +8,7 @@ import {
   uniqueNameWithin,
   type PresenceChange,
 } from "./presence-labels.js";
-import { clip, fit, sanitize, type Paint, type Style } from "./text.js";
+import { clip, fit, type Paint, type Style } from "./text.js";
 
 /** What the rows show: one person each. */
 export interface PersonRows {
@@ -139,7 +140,7 @@ function selectColumns(width: number): readonly Column[] {
   const name = column("NAME", nameWidth, (record, { repeatedNames }) =>
     hasAddress ? displayNameOf(record) : uniqueNameWithin(record, repeatedNames, nameWidth),
   );
-  const address = column("ADDRESS", remaining - nameWidth, ({ uri }) => sanitize(uri), "faint");
+  const address = column("ADDRESS", remaining - nameWidth, ({ uri }) => toPrintable(uri), "faint");
   return [name, ...(hasAddress ? [address] : []), state, ...ages];
 }
 

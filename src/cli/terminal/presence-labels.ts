@@ -1,5 +1,6 @@
+import { toPrintable } from "../../faults/foreign-text.js";
 import type { PresenceReason, PresenceRecord, PresenceState } from "../../presence/record.js";
-import { displayWidth, sanitize, type Style } from "./text.js";
+import { displayWidth, type Style } from "./text.js";
 
 export interface PresenceChange {
   /** Milliseconds since 1970. */
@@ -75,16 +76,18 @@ export function uniqueNameWithin(
 ): string {
   if (!repeatedNames.has(record.displayName ?? "")) return displayNameOf(record);
   const both = uniqueNameOf(record, repeatedNames);
-  return displayWidth(both) <= width ? both : sanitize(record.uri);
+  return displayWidth(both) <= width ? both : toPrintable(record.uri);
 }
 
 /** The display name, with the address if it is one of `repeatedNames`: `Ada (ada@x.example)`. */
 export function uniqueNameOf(record: PresenceRecord, repeatedNames: ReadonlySet<string>): string {
   const name = displayNameOf(record);
-  return repeatedNames.has(record.displayName ?? "") ? `${name} (${sanitize(record.uri)})` : name;
+  return repeatedNames.has(record.displayName ?? "")
+    ? `${name} (${toPrintable(record.uri)})`
+    : name;
 }
 
 /** The address is shown until Webex provides a display name. */
 export function displayNameOf(record: PresenceRecord): string {
-  return sanitize(record.displayName ?? record.uri);
+  return toPrintable(record.displayName ?? record.uri);
 }

@@ -1,3 +1,4 @@
+import { toPrintable } from "../../faults/foreign-text.js";
 import type { PresenceState } from "../../presence/record.js";
 import {
   renderPersonRows,
@@ -18,7 +19,6 @@ import {
   fit,
   formatTime,
   paintFor,
-  sanitize,
   wrap,
   type Paint,
   type Style,
@@ -101,7 +101,7 @@ function footerLines(
 ): string[] {
   if (message !== null) {
     const maxLines = Math.min(MAX_MESSAGE_LINES, Math.floor(rows / 5));
-    const lines = wrap(sanitize(message), columns, 2);
+    const lines = wrap(toPrintable(message), columns, 2);
     return lines.slice(0, maxLines).map((line, index) => {
       const isCut = index === maxLines - 1 && lines.length > maxLines;
       return paint(clip(isCut ? line + MORE : line, columns), "bold");
@@ -128,8 +128,9 @@ export function totalsText(totals: ReadonlyMap<PresenceState, number>): string {
 }
 
 function titleLine({ title, summary }: PresenceTableModel, columns: number, paint: Paint): string {
-  const right = columns - displayWidth(summary) >= MIN_TITLE_WIDTH ? ` ${sanitize(summary)} ` : "";
-  return paint(fit(` ${sanitize(title)}`, columns - displayWidth(right)) + right, "inverse");
+  const right =
+    columns - displayWidth(summary) >= MIN_TITLE_WIDTH ? ` ${toPrintable(summary)} ` : "";
+  return paint(fit(` ${toPrintable(title)}`, columns - displayWidth(right)) + right, "inverse");
 }
 
 /** Notes and problems take up to a third of the height, the problems at least half of that. */
@@ -140,7 +141,7 @@ function noteLines(
 ): string[] {
   const height = Math.floor(rows / 3.5);
   const lines = notes.flatMap((note, index) =>
-    wrap(sanitize(note), columns, 3)
+    wrap(toPrintable(note), columns, 3)
       .map((line) => clip(line, columns))
       .map((line) => (index === notes.length - 1 ? line : paint(line, "faint"))),
   );
@@ -154,7 +155,7 @@ function noteLines(
 /** The first lines of the problems. What does not fit is counted in the last line. */
 function problemLines(problems: readonly string[], height: number, columns: number): string[] {
   const lines = problems.flatMap((text, problem) =>
-    wrap(sanitize(text), columns, 3).map((line) => ({ line: clip(line, columns), problem })),
+    wrap(toPrintable(text), columns, 3).map((line) => ({ line: clip(line, columns), problem })),
   );
   if (lines.length <= height) return lines.map(({ line }) => line);
   const shown = lines.slice(0, Math.max(0, height - 1));

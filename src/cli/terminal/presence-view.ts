@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import type { WriteStream } from "node:tty";
 
+import { toPrintable } from "../../faults/foreign-text.js";
 import { onKeys, type Key } from "./keys.js";
 import type { RecordRange } from "./person-rows.js";
 import {
@@ -9,7 +10,7 @@ import {
   type PresenceTableModel,
   type TableSize,
 } from "./presence-table.js";
-import { formatTime } from "./text.js";
+import { formatTime, toPrintableStyled } from "./text.js";
 
 const ENTER_ALTERNATE_SCREEN = "\u001b[?1049h\u001b[?25l\u001b[2J";
 const LEAVE_ALTERNATE_SCREEN = "\u001b[?25h\u001b[?1049l";
@@ -51,7 +52,8 @@ export function createPresenceView(
       rows: 0,
       hasKeys: false,
       visible: NO_RECORDS,
-      log: (text, at = Date.now()) => void output.write(`${formatTime(at)}  ${text}\n`),
+      log: (text, at = Date.now()) =>
+        void output.write(`${formatTime(at)}  ${toPrintable(text)}\n`),
       render: () => undefined,
       close: () => undefined,
     };
@@ -106,7 +108,7 @@ export function openScreen(output: TerminalOutput, onResize: () => void) {
       if (!isOpen) return;
       const previous = lastFrame;
       const changed = lines.flatMap((line, row) =>
-        previous?.[row] === line ? [] : [`\u001b[${row + 1};1H${line}\u001b[K`],
+        previous?.[row] === line ? [] : [`\u001b[${row + 1};1H${toPrintableStyled(line)}\u001b[K`],
       );
       const isShorter = previous === null || previous.length > lines.length;
       if (isShorter && lines.length < screen.size.rows)

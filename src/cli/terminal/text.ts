@@ -1,3 +1,5 @@
+import { toPrintable } from "../../faults/foreign-text.js";
+
 // The sixteen colors that every terminal has, so that the user's theme decides how they look
 // (Select Graphic Rendition, ECMA-48 8.3.117).
 const STYLES = {
@@ -14,6 +16,10 @@ const STYLES = {
 } as const;
 
 export type Style = keyof typeof STYLES;
+
+/** What `paintFor` adds to a text. */
+// eslint-disable-next-line no-control-regex -- terminals take these
+const STYLE_SEQUENCE = /(\u001b\[[\d;]{1,12}m)/;
 
 /** Applies styles to a text. */
 export type Paint = (text: string, ...styles: readonly Style[]) => string;
@@ -38,9 +44,6 @@ const WIDE =
   /^(?:[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation})/u;
 const EMOJI_STYLE = "\ufe0f";
 const ZERO_WIDTH = /^(?:\p{Mark}|\p{Default_Ignorable_Code_Point}|\p{Control})+$/u;
-// Control characters and bidirectional overrides. A display name may contain them, but they must
-// not reach the terminal.
-const UNPRINTABLE = /[\p{Control}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu;
 // A fast path, because segmenting is slow: Latin letters and the table's symbols, one column each.
 const PLAIN =
   /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff\u2013\u2026\u2190-\u2193\u2580-\u25cf\u266a]*$/;
@@ -50,9 +53,15 @@ const BREAKABLE_SPACE = /(?<!\d) | (?!(?:ms|s|min|h|d|days?)(?![\p{L}\d]))/u;
 const ISO_TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
-/** Replaces control characters with spaces, so that a text from outside can be printed safely. */
-export function sanitize(text: string): string {
-  return text.replaceAll(UNPRINTABLE, " ");
+/**
+ * As `toPrintable`, but keeps styles: the last line of defence, for text that may hold them. Text
+ * from outside is made printable before it is styled, so that it brings no styles of its own.
+ */
+export function toPrintableStyled(text: string): string {
+  return text
+    .split(STYLE_SEQUENCE)
+    .map((part, index) => (index % 2 === 0 ? toPrintable(part) : part))
+    .join("");
 }
 
 /** The number of terminal columns that a text without escape sequences takes up. */

@@ -317,6 +317,23 @@ describe("grant store", () => {
     }
   });
 
+  it("reads the longest grant that Webex's responses can make, and nothing longer", () => {
+    const longest = "\u0001".repeat(16_384);
+    const grant = grantOf(longest, longest, DAY, {
+      authorizedBy: longest,
+      scopes: "\u0001 ".repeat(8_192).trim().split(" "),
+      clientId: longest,
+      apiOrigin: "https://webexapis.com",
+      accessToken: new Secret(longest),
+      refreshToken: new Secret(longest),
+    });
+    expect(decodeGrant(encodeGrant(grant))?.orgId).to.equal(longest);
+    const text = encodeGrant(grantOf(orgA, "a", DAY));
+    const padded = (length: number): string => text + " ".repeat(length - text.length);
+    expect(decodeGrant(padded(2 ** 20))?.orgId).to.equal(orgA);
+    expect(decodeGrant(padded(2 ** 20 + 1))).to.equal(null);
+  });
+
   it("round-trips a grant, and rejects records of another shape", () => {
     const grant = grantOf(orgA, "a", DAY, { refreshTokenExpiresAt: null });
     const back = decodeGrant(encodeGrant(grant));

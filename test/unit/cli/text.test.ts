@@ -1,5 +1,6 @@
 import { expect } from "chai";
 
+import { toPrintable } from "../../../src/faults/foreign-text.js";
 import {
   clip,
   displayWidth,
@@ -9,7 +10,6 @@ import {
   formatDateTime,
   formatDuration,
   formatTime,
-  sanitize,
   withLocalTimes,
   wrap,
 } from "../../../src/cli/terminal/text.js";
@@ -48,7 +48,7 @@ describe("cli/terminal/text", () => {
   });
 
   it("replaces control characters", () => {
-    expect(sanitize("Ada\u001b[2J\r\n\u202eevil\u009b31m")).to.equal("Ada [2J evil 31m");
+    expect(toPrintable("Ada\u001b[2J\r\n\u202eevil\u009b31m")).to.equal("Ada [2J evil 31m");
   });
 
   it("keeps a number and its unit on one line", () => {

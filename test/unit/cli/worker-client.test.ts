@@ -19,7 +19,8 @@ process.stdin.on("data", (chunk) => {
       console.error("out of memory");
       process.exit(70);
     }
-    if (method === "garbage") process.stdout.write("no header\\r\\n\\r\\n");
+    if (method === "noJson") process.stdout.write("Content-Length: 1\\r\\n\\r\\n{");
+    else if (method === "garbage") process.stdout.write("no header\\r\\n\\r\\n");
     else if (method === "unknown") send({ id, error: { code: -32601, message: "no such method" } });
     else send({ id, result: { method } });
   }
@@ -71,6 +72,10 @@ describe("cli/worker-client", () => {
 
   it("kills a worker whose output is not JSON-RPC", async () => {
     expect(await failureOf(client.request("garbage"))).to.match(/not valid JSON-RPC/);
+  });
+
+  it("kills a worker whose output is not JSON", async () => {
+    expect(await failureOf(client.request("noJson"))).to.match(/not valid JSON-RPC: a body is not/);
   });
 
   it("reports no failure for a worker that it stops", async () => {

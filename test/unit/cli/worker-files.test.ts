@@ -67,7 +67,7 @@ describe("cli/worker-files readStatusFile", () => {
   });
 
   it("does not take a file that it may not read for that of a worker that has ended", async () => {
-    const { stat } = fs.promises;
+    const { open } = fs.promises;
     try {
       for (const [code, kind] of [
         ["EACCES", "unreadable"],
@@ -76,15 +76,25 @@ describe("cli/worker-files readStatusFile", () => {
         ["EBUSY", "unreadable"],
       ] as const) {
         const refuse = () => Promise.reject(Object.assign(new Error(code), { code }));
-        fs.promises.stat = refuse;
+        fs.promises.open = refuse;
         syncBuiltinESMExports();
         const result = await readStatusFile("status.json");
         expect(result.running ? "running" : result.reason.kind, code).to.equal(kind);
       }
     } finally {
-      fs.promises.stat = stat;
+      fs.promises.open = open;
       syncBuiltinESMExports();
     }
+  });
+
+  it("reads nothing but a regular file of at most 16 MB", async () => {
+    const large = await readContent(" ".repeat(16 * 2 ** 20) + "{}");
+    const other = await readStatusFile(folder);
+    for (const [result, code] of [
+      [large, "it is larger than 16 MB"],
+      [other, "it is not a regular file"],
+    ] as const)
+      expect(result.running ? null : result.reason).to.deep.equal({ kind: "unreadable", code });
   });
 
   it("rejects an incomplete status and invalid JSON", async () => {
