@@ -5,10 +5,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
 
+/** A package.json, of which npm also reads the dependencies and scripts, and a tarball. */
 interface PublishedPackage {
   readonly name: string;
   readonly version: string;
-  readonly dependencies?: Readonly<Record<string, string>>;
   /** Without one, npm can look the package up, but not install it. */
   readonly tarball?: Buffer;
 }
@@ -62,7 +62,10 @@ export class Registry {
     if (request.method !== "GET") {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
-      if (path !== AUDIT_PATH || this.advisories === null) { refuse(response, 405); return; }
+      if (path !== AUDIT_PATH || this.advisories === null) {
+        refuse(response, 405);
+        return;
+      }
       const body = Buffer.concat(chunks);
       const text = request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
       this.audited = JSON.parse(text.toString()) as Record<string, string[]>;
@@ -71,7 +74,10 @@ export class Registry {
     const tarball = this.#packages.find((each) => path === tarballPath(each))?.tarball;
     if (tarball !== undefined) return void response.end(tarball);
     const versions = this.#packages.filter(({ name }) => path === `/${name}`);
-    if (versions.length === 0) { refuse(response, 404); return; }
+    if (versions.length === 0) {
+      refuse(response, 404);
+      return;
+    }
     const origin = `http://${request.headers.host}`;
     return void response.end(JSON.stringify(packument(versions, origin)));
   }
@@ -87,10 +93,10 @@ function tarballPath({ name, version }: PublishedPackage): string {
 
 function packument(packages: readonly PublishedPackage[], origin: string): unknown {
   const versions = packages.map((each) => {
-    const { name, version, dependencies = {}, tarball = Buffer.alloc(0) } = each;
+    const { tarball = Buffer.alloc(0), ...metadata } = each;
     const integrity = `sha512-${createHash("sha512").update(tarball).digest("base64")}`;
     const dist = { tarball: `${origin}${tarballPath(each)}`, integrity };
-    return [version, { name, version, dependencies, dist }] as const;
+    return [each.version, { ...metadata, dist }] as const;
   });
   const [latest] = versions.at(-1)!;
   const { name } = packages[0]!;
