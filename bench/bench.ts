@@ -1,3 +1,5 @@
+import type { BenchRuntime } from "./runtime.js";
+
 export interface Series {
   readonly label: string;
   readonly samples: readonly number[];
@@ -39,6 +41,8 @@ export interface BenchResult {
 export interface BenchContext {
   /** The path of the built worker to measure. */
   readonly worker: string;
+  /** What launches and memory at rest are measured with: this Node.js and that of the release. */
+  readonly runtimes: readonly BenchRuntime[];
   /** The number of rounds to count, at least `atLeast`; a warm-up round precedes them. */
   readonly rounds: (atLeast: number) => number;
   /** Whether a bench that takes many minutes shall do less; such results are not for quoting. */

@@ -50,6 +50,7 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
   const { describeMachine, textTable, writeResults } = await import("./report.js");
   const result = await run({
     worker: "",
+    runtimes: [],
     rounds: (atLeast) => atLeast,
     quick: false,
     log: (text) => void process.stderr.write(`  ${text}\n`),

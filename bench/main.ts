@@ -9,6 +9,7 @@ import { describeMachine, textTable, writeResults } from "./report.js";
 import { memory } from "./memory.js";
 import { nodes } from "./nodes.js";
 import { rpc } from "./rpc.js";
+import { releaseRuntime, THIS_NODE, type BenchRuntime } from "./runtime.js";
 import { snapshot } from "./snapshot.js";
 import { start } from "./start.js";
 
@@ -16,6 +17,8 @@ const BENCHES: readonly Bench[] = [start, memory, flip, rpc, snapshot, freshness
 const USAGE = `Usage: npm run bench -- [name…] [options]
   names: ${BENCHES.map(({ name }) => name).join(" ")} (default: all)
   --worker <file>   another build of the worker (dist/worker.cjs)
+  --runtime <name>  measure start and memory with this Node.js (this), with that of the release
+                    (release), or with both (both, the default)
   --rounds <n>      rounds per bench, if more than its default
   --quick           a short look at a bench that takes many minutes; implies --dry
   --dry             do not write to bench/results`;
@@ -25,6 +28,7 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       worker: { type: "string", default: "dist/worker.cjs" },
+      runtime: { type: "string", default: "both" },
       rounds: { type: "string", default: "0" },
       quick: { type: "boolean", default: false },
       dry: { type: "boolean", default: false },
@@ -32,13 +36,16 @@ async function main(): Promise<void> {
     },
   });
   const unknown = positionals.filter((name) => !BENCHES.some((bench) => bench.name === name));
-  if (values.help || unknown.length > 0) {
+  const isUnknownRuntime = !["this", "release", "both"].includes(values.runtime);
+  if (values.help || unknown.length > 0 || isUnknownRuntime) {
     console.error(USAGE);
     process.exitCode = values.help ? 0 : 2;
     return;
   }
+  const worker = resolve(values.worker);
   const context: BenchContext = {
-    worker: resolve(values.worker),
+    worker,
+    runtimes: await selectRuntimes(values.runtime, worker),
     rounds: (atLeast) => Math.max(atLeast, Number(values.rounds) || 0),
     quick: values.quick,
     log: (text) => void process.stderr.write(`  ${text}\n`),
@@ -59,6 +66,18 @@ async function main(): Promise<void> {
       process.exitCode = 1;
     }
   }
+}
+
+/** Says so if there is none for the release here, since its figures would be missing. */
+async function selectRuntimes(name: string, worker: string): Promise<BenchRuntime[]> {
+  if (name === "this") return [THIS_NODE];
+  const release = await releaseRuntime(worker);
+  if (release === null)
+    console.error("The release has no other Node.js for this system: this one is measured alone.");
+  return [
+    ...(name === "both" || release === null ? [THIS_NODE] : []),
+    ...(release === null ? [] : [release]),
+  ];
 }
 
 await main();

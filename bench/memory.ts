@@ -13,6 +13,7 @@ import {
   type BenchResult,
 } from "./bench.js";
 import type { RosterKind, RosterMemory } from "./children/roster-memory.js";
+import type { BenchRuntime } from "./runtime.js";
 import { median, formatNumber, formatCount, formatMedian } from "./samples.js";
 import { SimulatedService } from "./simulated-service.js";
 import { endChild, sleep, WorkerProcess } from "./worker-process.js";
@@ -35,27 +36,33 @@ export const memory: Bench = {
     "and, in a process with an exposed garbage collector, heap and buffers (heapUsed + external, which includes array buffers) before and after " +
     "the presence store holds a large organization, decoded as in production.",
   async run(context) {
-    const idle = await measureDisabled(context);
+    const idle = [];
+    for (const runtime of context.runtimes) idle.push(await measureDisabled(context, runtime));
     const rest = await measurePolling(context);
     const rosters = await measureRoster(context);
     const large = await measureLargeSweep(context);
     return {
-      rows: [...idle.rows, ...rest.rows, ...rosters.rows, ...large.rows],
-      panels: [...idle.panels, ...rest.panels, ...rosters.panels, ...large.panels],
-      notes: [...idle.notes, ...rest.notes, ...rosters.notes, ...large.notes],
+      rows: [...idle.flatMap(({ rows }) => rows), ...rest.rows, ...rosters.rows, ...large.rows],
+      panels: [...rest.panels, ...rosters.panels, ...large.panels],
+      notes: [...rest.notes, ...rosters.notes, ...large.notes],
     };
   },
 };
 
 /** Measures disabled workers after 30 s, when V8 has released the memory of the start. */
-async function measureDisabled({ worker, rounds, log }: BenchContext): Promise<BenchResult> {
+async function measureDisabled(
+  { worker, rounds, log }: BenchContext,
+  { suffix, executable }: BenchRuntime,
+): Promise<BenchResult> {
   const count = rounds(WORKER_COUNT);
-  log(`${count} idle workers for ${IDLE_MS / 1000} s`);
+  log(`${count} idle workers for ${IDLE_MS / 1000} s${suffix}`);
   const workers = await Promise.all(
-    Array.from({ length: count }, () => WorkerProcess.launch(worker, ["WebexPresence.Enable=0"])),
+    Array.from({ length: count }, () =>
+      WorkerProcess.launch(worker, ["WebexPresence.Enable=0"], executable),
+    ),
   );
   const bare = Array.from({ length: count }, () =>
-    spawn(process.execPath, [BARE], { stdio: ["pipe", "pipe", "ignore"] }),
+    spawn(executable, [BARE], { stdio: ["pipe", "pipe", "ignore"] }),
   );
   try {
     await sleep(IDLE_MS);
@@ -65,7 +72,7 @@ async function measureDisabled({ worker, rounds, log }: BenchContext): Promise<B
       rows: [
         boundedRow(
           {
-            measure: "resident, at rest (disabled)",
+            measure: `resident, at rest (disabled)${suffix}`,
             ours: formatMedian(ours, "MB"),
             against: `bare Node ${formatMedian(node, "MB")}`,
             figure: `bare Node + ${formatNumber(median(ours) - median(node))} MB (median of ${count})`,

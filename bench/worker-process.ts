@@ -37,12 +37,16 @@ export class WorkerProcess {
   }
 
   /** `lines` are those of Presence.ini; without any, the file does not exist. */
-  static async launch(worker: string, lines: readonly string[]): Promise<WorkerProcess> {
+  static async launch(
+    worker: string,
+    lines: readonly string[],
+    executable = process.execPath,
+  ): Promise<WorkerProcess> {
     const folder = await mkdtemp(join(tmpdir(), "ucx-bench-"));
     if (lines.length > 0)
       await writeFile(join(folder, "Presence.ini"), `${lines.join("\r\n")}\r\n`);
     const args = [worker, ...launchArguments(folder)];
-    const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "ignore"] });
+    const child = spawn(executable, args, { stdio: ["pipe", "pipe", "ignore"] });
     await once(child, "spawn");
     return new WorkerProcess(child, folder);
   }

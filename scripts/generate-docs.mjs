@@ -6,6 +6,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
+import { bundledPackages } from "./bundled-packages.mjs";
+
 const root = new URL("../", import.meta.url);
 const from = process.argv.indexOf("--from");
 const compiled =
@@ -147,6 +149,42 @@ function freshness() {
   );
 }
 
+/** What ships: the packages that package.json names, each with those that come with it. */
+async function shipped() {
+  const { dependencies, devDependencies } = readJson("package.json");
+  const all = [...(await bundledPackages())].map(([folder, files]) => ({
+    ...readJson(`${folder}/package.json`),
+    // keytar has another name in npm's registry than in package.json and in the code.
+    key: folder.slice("node_modules/".length),
+    files,
+  }));
+  const isDirect = ({ key }) => key in { ...dependencies, ...devDependencies };
+  const rows = all.filter(isDirect).map(({ key, name, version, license, files }) => {
+    const brought = all
+      .filter((each) => !isDirect(each) && each.files.has(`dist/lib/${key}.cjs`))
+      .map((each) => `\`${each.name} ${each.version}\` (${each.license})`);
+    const where = key === "keytar" ? "`node_modules/keytar/`" : placesOf(files);
+    return [`\`${name} ${version}\``, license, where, brought.sort().join(", ") || "–"];
+  });
+  return table(
+    ["Package", "License", "Where it is", "What it brings along"],
+    rows.sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}
+
+/** The demo and the simulator are no part of the product's own programs. */
+function placesOf(files) {
+  return [...files]
+    .filter((file) => file.endsWith(".cjs"))
+    .map((file) => `\`${file}\``)
+    .sort()
+    .join(", ");
+}
+
+function readJson(path) {
+  return JSON.parse(readFileSync(new URL(path, root), "utf8"));
+}
+
 const parts = {
   settings: settingsTableMarkdown,
   problems,
@@ -154,6 +192,7 @@ const parts = {
   imports,
   measured,
   freshness,
+  shipped,
 };
 const pages = [
   "README.md",
@@ -162,14 +201,21 @@ const pages = [
   "docs/errors.md",
   "docs/freshness.md",
   "docs/benchmarks.md",
+  "docs/dependencies.md",
 ];
+const GENERATED = /(<!-- generated: ([a-z-]+) -->\n)[\s\S]*?(<!-- end of generated -->)/g;
 
 for (const page of pages) {
   const file = new URL(page, root);
   const text = readFileSync(file, "utf8");
-  const filled = text.replace(
-    /(<!-- generated: ([a-z-]+) -->\n)[\s\S]*?(<!-- end of generated -->)/g,
-    (_whole, begin, name, end) => `${begin}\n${parts[name]()}\n${end}`,
+  const names = [...text.matchAll(GENERATED)].map(([, , name]) => name);
+  const tables = new Map(
+    await Promise.all(
+      names.filter((name) => name in parts).map(async (name) => [name, await parts[name]()]),
+    ),
+  );
+  const filled = text.replace(GENERATED, (whole, begin, name, end) =>
+    tables.has(name) ? `${begin}\n${tables.get(name)}\n${end}` : whole,
   );
   if (filled === text) continue;
   if (process.argv.includes("--check")) {

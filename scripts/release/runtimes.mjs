@@ -1,4 +1,5 @@
-// The Node.js runtimes that ship in the release's folders, and those that the Windows suite runs.
+// The Node.js runtimes that ship in the release's folders, and those that the suites of other
+// versions and of Windows run.
 // npm's registry has them as packages, so that a build needs no other download; each is pinned with
 // its integrity. docs/decisions/0039-runtimes-in-the-release.md says why these versions.
 import { execFile } from "node:child_process";
@@ -78,6 +79,34 @@ export const WINDOWS_TEST_VERSIONS = [
       "sha512-JCwLL25UBIyiXLXUN6dfb/AMZTBtV5LUugV+DpurEn3uAM/GKm7Z/rgR4aV5Z76UHSbzK4n43ox6GTvsOAoNxA==",
   },
 ];
+
+/**
+ * By release line, what `npm run test:nodes` runs on Linux: the oldest line that the worker
+ * supports, and each even one since. The line that ships is in the version that ships.
+ *
+ * @type {Record<string, Runtime>}
+ */
+export const NODE_TEST_VERSIONS = {
+  20: {
+    ...RUNTIMES["linux-x64"],
+    version: "20.20.2",
+    integrity:
+      "sha512-PeHQM8wAdmHtZA1mBocygZxs5LiUWtsJezQTkBd0iY987KpGrD1O2tVEydvMZiuXceRanxt7rjTnDEBwOPujoQ==",
+  },
+  22: {
+    ...RUNTIMES["linux-x64"],
+    version: "22.23.3",
+    integrity:
+      "sha512-qHnz5tFsHoj/WM+uRENVjWONi5hVvmwrgq8A4V76KpuVNAc4+jwK8x4gwbobE9BtHNg/AKR2583eYorLF/c7ng==",
+  },
+  24: RUNTIMES["linux-x64"],
+  26: {
+    ...RUNTIMES["linux-x64"],
+    version: "26.12.1",
+    integrity:
+      "sha512-jk5LMAmgHlPlPMWpsUrSOqNaEZG+11UNd35hWQ+p5/XGaelWuTqJ69IcAy/5xtPPN4d5ZRBNOGB6gLMCh2kL9A==",
+  },
+};
 
 /**
  * Downloads a runtime's package with `npm pack`, unless an earlier call has, and keeps the tarball

@@ -33,7 +33,11 @@ export interface ReplacedFileOptions {
 export function nodeReplacedFile(
   path: string,
   onFailure: (error: unknown) => void,
-  { makeFolder = makePrivateFolder, replace = rename }: ReplacedFileOptions = {},
+  {
+    makeFolder = makePrivateFolder,
+    // Naming the function here would load node:fs/promises at the start (scripts/bundles.mjs).
+    replace = (from, to) => rename(from, to),
+  }: ReplacedFileOptions = {},
 ): ReplacedFile {
   return new NodeReplacedFile(path, onFailure, { makeFolder, replace });
 }

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { promisify } from "node:util";
 
 import { type ClientReport, runClientScenario } from "../support/client-scenario-fixture.js";
-import { leaveOut, requireTool } from "../support/required-tool-fixture.js";
+import { requirePart, requireTool } from "../support/required-tool-fixture.js";
 
 const runProgram = promisify(execFile);
 // Debian's Python, which has Debian's packages; another python3 may come first on the PATH.
@@ -49,8 +49,8 @@ describe("clients: hosts with JSON-RPC libraries of other projects", function ()
 
   it("works with jsonrpc-glib", async function () {
     const code = 'import gi; gi.require_version("Jsonrpc", "1.0")';
-    if (spawnSync(PYTHON, ["-c", code]).status !== 0)
-      leaveOut(this, "jsonrpc-glib for Python", "python3-gi gir1.2-jsonrpc-1.0");
+    const isInstalled = spawnSync(PYTHON, ["-c", code]).status === 0;
+    requirePart(this, isInstalled, "jsonrpc-glib for Python", "python3-gi gir1.2-jsonrpc-1.0");
     await runClientScenario((_scenario, path) =>
       report(PYTHON, ["test/clients/glib-client.py", path]),
     );
@@ -58,8 +58,8 @@ describe("clients: hosts with JSON-RPC libraries of other projects", function ()
 
   it("works with sourcegraph/jsonrpc2 for Go", async function () {
     requireTool(this, "go", "golang-go");
-    if (!existsSync(GO_LIBRARY))
-      leaveOut(this, "sourcegraph/jsonrpc2", "golang-github-sourcegraph-jsonrpc2-dev");
+    const debianPackage = "golang-github-sourcegraph-jsonrpc2-dev";
+    requirePart(this, existsSync(GO_LIBRARY), "sourcegraph/jsonrpc2", debianPackage);
     await runClientScenario((_scenario, path) =>
       report("go", ["run", "test/clients/go-client.go", path], {
         GO111MODULE: "off",

@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from "node:child_process";
 import { expect } from "chai";
 
-import { leaveOut } from "../support/required-tool-fixture.js";
+import { requirePart } from "../support/required-tool-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 
 // Debian's Python, which has Debian's packages; another python3 may come first on the PATH.
@@ -23,7 +23,7 @@ describe("e2e: a host in Python with a third-party JSON-RPC library", function (
 
   before(function () {
     const { status } = spawnSync(PYTHON, ["-c", "import pylsp_jsonrpc"]);
-    if (status !== 0) leaveOut(this, "pylsp_jsonrpc of python3", "python3-pylsp-jsonrpc");
+    requirePart(this, status === 0, "pylsp_jsonrpc of python3", "python3-pylsp-jsonrpc");
   });
 
   it("launches the worker, authorizes, enables presence, receives it and stops the worker", async () => {

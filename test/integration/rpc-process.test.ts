@@ -9,7 +9,7 @@ import { createMessageConnection } from "vscode-jsonrpc/node";
 
 import { type WireMessage, frame, parseFrames, request } from "../support/byte-host-fake.js";
 import { waitUntil } from "../support/clock-fake.js";
-import { leaveOut } from "../support/required-tool-fixture.js";
+import { requirePart } from "../support/required-tool-fixture.js";
 
 const WORKER = fileURLToPath(new URL("../support/rpc-worker-fixture.js", import.meta.url));
 const runProgram = promisify(execFile);
@@ -173,7 +173,8 @@ describe("the protocol over the pipes of a process", () => {
     const python = ["python3", "/usr/bin/python3"].find(
       (name) => spawnSync(name, ["-c", "import pylsp_jsonrpc"]).status === 0,
     );
-    if (python === undefined) leaveOut(this, "pylsp_jsonrpc of python3", "python3-pylsp-jsonrpc");
+    const isInstalled = python !== undefined;
+    requirePart(this, isInstalled, "pylsp_jsonrpc of python3", "python3-pylsp-jsonrpc");
     this.timeout(40_000);
     const args = ["test/support/pylsp-client-fixture.py", process.execPath, WORKER];
     const results = JSON.parse((await runProgram(python, args)).stdout) as Record<

@@ -21,15 +21,15 @@ import { createOAuthApi } from "../../src/webex/oauth.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 import { RecordingLogger } from "./logger-fake.js";
 import { PageNoticesFake } from "./authorization-flow-fixture.js";
-import { leaveOut } from "./required-tool-fixture.js";
+import { requirePart } from "./required-tool-fixture.js";
 import { IS_WINDOWS } from "./windows-fixture.js";
 
 const CHROMIUM = "/usr/bin/chromium";
 
-/** Starts headless Chromium. Without it, skips the test; see `leaveOut`. */
+/** Starts headless Chromium. Without it, skips the test; see `requirePart`. */
 export async function launchChromium(context: Context): Promise<Browser> {
   // Wine finds Debian's Chromium under this path, too, and cannot start it.
-  if (IS_WINDOWS || !existsSync(CHROMIUM)) leaveOut(context, "Chromium", "chromium");
+  requirePart(context, !IS_WINDOWS && existsSync(CHROMIUM), "Chromium", "chromium");
   return chromium.launch({
     executablePath: CHROMIUM,
     args: [

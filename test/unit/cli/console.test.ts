@@ -15,7 +15,15 @@ function streams(terminal: { columns: number; colours: boolean } | null) {
     return stream;
   };
   const [out, err] = [createStream(), createStream()];
-  const read = (stream: PassThrough): string => String(stream.read() ?? "");
+  // Since Node.js 26, read() returns one chunk even if more are there.
+  const read = (stream: PassThrough): string => {
+    let text = "";
+    for (;;) {
+      const chunk = stream.read() as Buffer | null;
+      if (chunk === null) return text;
+      text += chunk.toString();
+    }
+  };
   return { out, err, stdout: () => read(out), stderr: () => read(err) };
 }
 

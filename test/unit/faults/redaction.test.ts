@@ -51,8 +51,10 @@ describe("redact", () => {
 
   it("is quick", () => {
     const secrets = Array.from({ length: 20 }, (_, index) => new Secret(`${index}-`.repeat(200)));
-    const start = performance.now();
+    const start = process.cpuUsage();
     redact("7-".repeat(1_000), secrets);
-    expect(performance.now() - start).to.be.lessThan(400);
+    // Processor time, because other programs may need the machine, too.
+    const { user, system } = process.cpuUsage(start);
+    expect((user + system) / 1_000).to.be.lessThan(400);
   });
 });
