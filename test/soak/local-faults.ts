@@ -56,6 +56,8 @@ export const PROCESS_FAULTS: readonly SoakFault[] = [
   {
     name: "the worker is killed",
     isEarly: true,
+    // At its start, a worker has no settings to keep if it cannot read the file.
+    ownsSettings: true,
     lastsMs: [0, 0],
     begin: ({ kill }) => kill(),
     shown: {

@@ -70,7 +70,9 @@ function single(kind: string, failure: string | null, note?: string): Check {
   return { kind, passed: 1 - failures.length, failures, ...(note === undefined ? {} : { note }) };
 }
 
+/** The judge hands over the first of many falsehoods. */
 function recordChecks({ judgment }: SoakResult): Check[] {
+  const unlisted = judgment.falsehoodCount - judgment.falsehoods.length;
   return Object.entries(SOURCES).map(([source, kind]) => {
     const failures = judgment.falsehoods
       .filter((each) => each.kind === source)
@@ -79,7 +81,8 @@ function recordChecks({ judgment }: SoakResult): Check[] {
         return `${timeOf(at)} ${problem} ${JSON.stringify(record)} Truth: ${history}. Received: ${received.join("; ")}.`;
       });
     const passed = Math.max(0, (judgment.counts[source] ?? 0) - failures.length);
-    return { kind, passed, failures };
+    const note = unlisted > 0 ? { note: `${unlisted} more falsehoods of all kinds` } : {};
+    return { kind, passed, failures, ...note };
   });
 }
 

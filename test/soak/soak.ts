@@ -256,6 +256,8 @@ export class Soak {
     await this.#host.call("stop");
     if (states !== "valid") return `The list of authorizations says: ${states || "none"}.`;
     if (this.#keyring === null) return null;
+    // So that the refresh token must be good, too.
+    await this.#webex.call("expireAccessTokens");
     const since = Date.now();
     await this.#host.call("relaunch");
     const deadline = since + START_TIMEOUT_MS;

@@ -20,6 +20,8 @@ const STALE_TOLERANCE_MS = 3_000;
 const STALL_REACH_MS = 30_000;
 /** An age counts from the sending of the request, which may take this long. */
 const LONGEST_FLIGHT_MS = 30_000;
+/** Longer than a record may be on its way or a light be true. */
+const STALL_MEMORY_MS = 600_000;
 /** Of each address, for the report of a falsehood. */
 const REMEMBERED = 6;
 
@@ -79,7 +81,7 @@ export class TruthJudge {
   readonly #people: readonly SoakPerson[];
   readonly #staleAfterMs: number;
   readonly #history: TruthChange[][];
-  readonly #stalls: Interval[] = [];
+  #stalls: Interval[] = [];
   readonly #allowed = new Map<string, { from: number; to: number }[]>();
   readonly #lights = new Map<string, Light>();
   readonly #received = new Map<string, string[]>();
@@ -113,6 +115,7 @@ export class TruthJudge {
 
   /** A process that takes part did not run. */
   excuse(from: number, to: number): void {
+    this.#stalls = this.#stalls.filter((stall) => stall.to > from - STALL_MEMORY_MS);
     this.#stalls.push({ from, to });
   }
 
