@@ -74,7 +74,13 @@ export default tseslint.config(
     },
   },
   {
-    files: ["simulator/**/*.ts", "bench/**/*.ts", "scripts/**", "src/cli/**/*.ts"],
+    files: [
+      "simulator/**/*.ts",
+      "bench/**/*.ts",
+      "scripts/**",
+      "src/cli/**/*.ts",
+      "test/soak/main.ts",
+    ],
     rules: { "no-console": "off" },
   },
   { ignores: ["src/ports/web-globals.d.ts"] },

@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import type { Bench, BenchResult, Panel, Row, Series } from "./bench.js";
 import { median, formatNumber } from "./samples.js";
+import { escapeXml, PLOT_STYLE } from "./svg.js";
 
 const RESULTS = join("bench", "results");
 const TABLE_HEADER = ["measure", "worker", "against", "figure", "wanted", "verdict"];
@@ -83,17 +84,6 @@ const LINE_HEIGHT = 26;
 const PANEL_HEADER = 44;
 const PANEL_FOOTER = 18;
 
-const STYLE = `
-  text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328 }
-  .title { font-weight: 600; font-size: 13px } .soft { fill: #59636e }
-  .axis { stroke: #d1d9e0 } .bound { stroke: #bc4c00; stroke-dasharray: 4 3 } .boundText { fill: #bc4c00 }
-  .theirs { fill: #818b98; stroke: #818b98 } .ours { fill: #0969da; stroke: #0969da } .bar { fill-opacity: .22; stroke: none }
-  .dot { fill-opacity: .5; stroke: none } .median { stroke-width: 2.5 }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #e6edf3 } .soft { fill: #9198a1 } .axis { stroke: #3d444d } .bound { stroke: #f0883e } .boundText { fill: #f0883e }
-    .theirs { fill: #9198a1; stroke: #9198a1 } .ours { fill: #4493f8; stroke: #4493f8 }
-  }`;
-
 /** Plots each series as a bar up to its median, with a dot per sample, for light and dark pages. */
 function svgPlot(title: string, panels: readonly Panel[]): string {
   let top = 30;
@@ -103,7 +93,7 @@ function svgPlot(title: string, panels: readonly Panel[]): string {
     top += PANEL_HEADER + panel.series.length * LINE_HEIGHT + PANEL_FOOTER;
   }
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" role="img" aria-label="${escapeXml(title)}">
-<style>${STYLE}
+<style>${PLOT_STYLE}
 </style>
 <text class="title" x="12" y="20">${escapeXml(title)}</text>
 ${parts.join("\n")}
@@ -158,8 +148,4 @@ function renderSeries(
     `<line class="median ${seriesClass}" x1="${x(value)}" x2="${x(value)}" y1="${top + 3}" y2="${top + LINE_HEIGHT - 3}"/>`,
     `<text x="${WIDTH - 12}" y="${center + 4}" text-anchor="end">${formatNumber(value)}</text>`,
   ].join("\n");
-}
-
-function escapeXml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }

@@ -73,7 +73,9 @@ export class OrganizationHealth {
   /** Somebody requested a retry while a request was in flight. */
   #isRetryRequested = false;
   #failures = 0;
-  #pendingFailure: (PollingProblem & { readonly since: number }) | null = null;
+  /** `page`: as of `recordFailure`; 0 for other requests, and for what any response ends. */
+  #pendingFailure: (PollingProblem & { readonly since: number; readonly page: number }) | null =
+    null;
   /** When watched persons were last observed less often than usual. */
   #unsteadyAt: number;
   /** A response clears `webexError` from this page of a sweep on; Infinity: only its end does. */
@@ -121,7 +123,8 @@ export class OrganizationHealth {
 
   /**
    * `page`: the number of the sweep's page, from 1, or null for other responses. The response to a
-   * request that was sent before the latest failure proves nothing about the time after it.
+   * request that was sent before the latest failure proves nothing about the time after it, and a
+   * response to a lookup nothing about pages, which may all fail.
    */
   recordResponse(page: number | null, sentAt: number): void {
     this.#answeredAt = this.#clock.monotonic();
@@ -129,7 +132,7 @@ export class OrganizationHealth {
     if (sentAt < this.#failedAt) return;
     this.clearBackoff();
     this.#rateLimitPause.reset();
-    this.#forgetPendingFailure();
+    if ((page ?? 0) >= (this.#pendingFailure?.page ?? 0)) this.#forgetPendingFailure();
     this.#clear(...CLEARED_BY_RESPONSE);
     if ((page ?? 0) >= this.#webexErrorPage) this.#clear("webexError");
     if (page !== null) this.#clear(...REFUSAL_CODES);
@@ -137,6 +140,7 @@ export class OrganizationHealth {
 
   recordCompletedSweep(persons: number): void {
     this.#webexErrorPage = 0;
+    this.#forgetPendingFailure();
     this.#clear("webexError");
     if (persons > RECOMMENDED_MAX_PERSONS) this.#raise("organizationTooLarge", { persons });
     else this.#clear("organizationTooLarge");
@@ -195,7 +199,9 @@ export class OrganizationHealth {
       this.#failures += 1;
     }
     const since = this.#pendingFailure?.since ?? Math.max(sentAt, this.#answeredAt);
-    this.#pendingFailure = { code, detail: failureDetail(fault), since };
+    const failedPage =
+      code === "webexError" ? Math.max(this.#pendingFailure?.page ?? 0, page ?? 0) : 0;
+    this.#pendingFailure = { code, detail: failureDetail(fault), since, page: failedPage };
     if (code === "webexError") {
       this.#webexErrorPage = Math.max(this.#webexErrorPage, page ?? 0);
       this.#clear("webexUnreachable");

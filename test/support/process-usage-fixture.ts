@@ -12,6 +12,7 @@ export interface ProcessUsage {
   /** The most memory that was ever resident. */
   readonly peakResidentBytes: number;
   readonly descriptors: number;
+  readonly threads: number;
 }
 
 /** Reads what a process uses from /proc (Linux), or null if there is no such process. */
@@ -29,6 +30,7 @@ export function processUsage(pid: number): ProcessUsage | null {
       residentBytes: kilobytes("VmRSS"),
       peakResidentBytes: kilobytes("VmHWM"),
       descriptors: readdirSync(`/proc/${pid}/fd`).length,
+      threads: Number(/^Threads:\s+(\d+)/m.exec(status)?.[1] ?? 0),
     };
   } catch {
     return null;

@@ -26,4 +26,66 @@ describe("organization health", () => {
     check(true);
     expect(steadyMs).to.deep.equal([0, 10_000, 30_000]);
   });
+
+  describe("if pages of people fail while lookups are answered", () => {
+    const failure = new Fault("webexError", "A gateway responded.");
+    const codes = (health: OrganizationHealth) => health.problems.map(({ code }) => code);
+
+    it("reports the second failure of a page, and its end with that page", async () => {
+      const clock = new FakeClock();
+      const health = new OrganizationHealth(clock, NO_JITTER);
+      for (const expected of [[], ["webexError"]]) {
+        await clock.advance(1_000);
+        health.recordFailure("webexError", failure, clock.monotonic(), 3);
+        await clock.advance(1_000);
+        health.recordResponse(null, clock.monotonic());
+        expect(codes(health)).to.deep.equal(expected);
+      }
+      await clock.advance(1_000);
+      health.recordResponse(3, clock.monotonic());
+      expect(codes(health)).to.deep.equal([]);
+    });
+
+    it("reports one failure of a page that has lasted 10 s", async () => {
+      const clock = new FakeClock();
+      const health = new OrganizationHealth(clock, NO_JITTER);
+      health.recordFailure("webexError", failure, clock.monotonic(), 1);
+      await clock.advance(5_000);
+      health.recordResponse(null, clock.monotonic());
+      await clock.advance(5_001);
+      health.checkPendingFailure();
+      expect(codes(health)).to.deep.equal(["webexError"]);
+    });
+
+    it("forgets a failure of a page with that page, and with the end of the sweep", async () => {
+      const clock = new FakeClock();
+      for (const succeed of [
+        (health: OrganizationHealth) => health.recordResponse(2, clock.monotonic()),
+        (health: OrganizationHealth) => health.recordCompletedSweep(10),
+      ]) {
+        const health = new OrganizationHealth(clock, NO_JITTER);
+        health.recordFailure("webexError", failure, clock.monotonic(), 2);
+        await clock.advance(1_000);
+        succeed(health);
+        await clock.advance(20_000);
+        health.checkPendingFailure();
+        expect(codes(health)).to.deep.equal([]);
+      }
+    });
+
+    it("forgets a failure of a lookup with any response, whichever page failed before", async () => {
+      const clock = new FakeClock();
+      const health = new OrganizationHealth(clock, NO_JITTER);
+      health.recordFailure("webexError", failure, clock.monotonic(), 9);
+      await clock.advance(1_000);
+      health.recordResponse(9, clock.monotonic());
+      await clock.advance(1_000);
+      health.recordFailure("webexError", failure, clock.monotonic(), null);
+      await clock.advance(1_000);
+      health.recordResponse(null, clock.monotonic());
+      await clock.advance(20_000);
+      health.checkPendingFailure();
+      expect(codes(health)).to.deep.equal([]);
+    });
+  });
 });
