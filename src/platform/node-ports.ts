@@ -9,6 +9,7 @@ import { JsonRpcChannel } from "./json-rpc/channel.js";
 import { nodeLearnedFile } from "./learned-file.js";
 import { LogFolder, type FolderProblem } from "./log-folder.js";
 import { listenOnLoopback } from "./loopback-server.js";
+import { readAddresses } from "./network-addresses.js";
 import { nodeProcess, readAsset, readProductDocument, version } from "./node-process.js";
 import { KeytarStore, MemoryStore } from "./secret-store.js";
 import { nodePollRequestFile } from "./poll-request-file.js";
@@ -52,6 +53,7 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
     secretStore:
       options.secretStore === "memory" ? new MemoryStore() : new KeytarStore(nodeProcess),
     http: createAxiosHttp,
+    readAddresses,
     pollRequestFile: logDirectory === null ? noPollRequestFile : nodePollRequestFile(logDirectory),
     statusFile: logDirectory === null ? noFile : statusFileIn(logDirectory, log, makeFolder),
     learnedFile: logDirectory === null ? noFile : learnedFileIn(logDirectory, log, makeFolder),

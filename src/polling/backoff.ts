@@ -2,6 +2,8 @@ import type { Random } from "../ports/clock.js";
 
 const INITIAL_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 60_000;
+/** The shortest of the longest delays is this share of the maximum. */
+const MIN_SHARE_OF_MAX = 0.9;
 const MAX_RETRY_AFTER_JITTER_MS = 1_000;
 const INITIAL_RATE_LIMIT_DELAY_MS = 5_000;
 
@@ -14,11 +16,19 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** Returns between half and all of 1 s, 2 s, 4 s, … `maxDelayMs`. */
-  nextDelay(maxDelayMs = MAX_DELAY_MS): number {
-    const fullDelayMs = doubled(INITIAL_DELAY_MS, this.#failures, maxDelayMs);
+  /**
+   * Returns the time from one attempt to the next: between half and all of 1 s, 2 s, 4 s, …, then
+   * between nine tenths and all of `maxDelayMs`, which is at most 60 s. `elapsedMs` of it have
+   * passed since the failed attempt began; what is returned is at least between half and all of 1 s.
+   */
+  nextDelay(maxDelayMs = MAX_DELAY_MS, elapsedMs = 0): number {
+    const limitMs = Math.min(MAX_DELAY_MS, maxDelayMs);
+    const fullDelayMs = doubled(INITIAL_DELAY_MS, this.#failures, limitMs);
     this.#failures += 1;
-    return fullDelayMs / 2 + (fullDelayMs / 2) * this.#random.random();
+    const minShare = fullDelayMs < limitMs ? 0.5 : MIN_SHARE_OF_MAX;
+    const share = this.#random.random();
+    const delayMs = fullDelayMs * (minShare + (1 - minShare) * share);
+    return Math.max(delayMs - elapsedMs, INITIAL_DELAY_MS * (0.5 + 0.5 * share));
   }
 
   reset(): void {

@@ -7,7 +7,10 @@ import type {
 } from "../presence/polled-roster.js";
 import type { PollingRequest } from "./planner.js";
 
-/** How long an address is skipped whose lookup failed, so that it does not delay the others. */
+/**
+ * How long an address is skipped whose lookup failed, so that it does not delay the others; after
+ * the first failure, which may be everybody's, at most one poll interval.
+ */
 const FAILED_LOOKUP_DELAY_MS = 60_000;
 /** How long an address is skipped that finds nobody, such as a person's SIP address. */
 const FUTILE_LOOKUP_DELAY_MS = 3_600_000;
@@ -15,6 +18,8 @@ const FUTILE_LOOKUP_DELAY_MS = 3_600_000;
 const RESULT_RETENTION_MS = 60_000;
 /** Bounds the memory; whoever exceeds it is missing from the next sweep as well. */
 const MAX_UNCONFIRMED = 1_000;
+/** Bounds the memory; whoever exceeds it is only requested sooner. */
+const MAX_FAILED = 1_000;
 
 interface Deferral {
   readonly until: number;
@@ -34,6 +39,8 @@ export class LookupScheduler {
   readonly #deferred = new Map<string, Deferral>();
   /** The roster computes its demand once a second; these addresses may have been answered since. */
   readonly #answeredAt = new Map<string, number>();
+  /** Addresses and ids whose latest request failed. */
+  readonly #failed = new Set<string>();
 
   constructor(clock: Clock, roster: PolledRoster) {
     this.#clock = clock;
@@ -94,12 +101,14 @@ export class LookupScheduler {
   /** Webex has said whether the person exists. */
   recordConfirmation(id: string): void {
     this.#unconfirmedIds.delete(id);
+    this.#failed.delete(id);
     this.#answeredAt.set(id, this.#clock.monotonic());
   }
 
   /** Webex does not accept this id; sweeps have to decide. */
   recordRejectedId(id: string): void {
     this.#unconfirmedIds.delete(id);
+    this.#failed.delete(id);
     this.#defer(id, FUTILE_LOOKUP_DELAY_MS, "rejected");
   }
 
@@ -115,13 +124,20 @@ export class LookupScheduler {
 
   /** `persons`: how many persons the lookup found. */
   recordResult(address: string, persons: number): void {
+    this.#failed.delete(address);
     if (persons === 0) this.#defer(address, FUTILE_LOOKUP_DELAY_MS, "unfound");
     else this.#answeredAt.set(address, this.#clock.monotonic());
   }
 
   /** The request for this address or id failed. */
-  recordFailure(key: string): void {
-    this.#defer(key, FAILED_LOOKUP_DELAY_MS, "failed");
+  recordFailure(key: string, pollIntervalMs: number): void {
+    const isFirst = !this.#failed.has(key);
+    const delayMs = isFirst
+      ? Math.min(pollIntervalMs, FAILED_LOOKUP_DELAY_MS)
+      : FAILED_LOOKUP_DELAY_MS;
+    if (this.#failed.size >= MAX_FAILED) this.#failed.clear();
+    this.#failed.add(key);
+    this.#defer(key, delayMs, "failed");
   }
 
   /** Stops skipping what failed. */

@@ -104,6 +104,11 @@ export class OrganizationHealth {
     return refusals.every((code) => RETRYABLE_REFUSALS.includes(code));
   }
 
+  /** Whether Webex cannot be reached, or fails, with problem or not yet. */
+  get isFailing(): boolean {
+    return this.#pendingFailure !== null || this.#problems.has("webexUnreachable");
+  }
+
   /** Earliest time of the next request. */
   get notBefore(): number {
     return this.#notBefore;
@@ -194,10 +199,17 @@ export class OrganizationHealth {
   }
 
   /** `page`: the number of the sweep's page, from 1, or null for other requests. */
-  recordFailure(code: TransientCode, fault: Fault, sentAt: number, page: number | null): void {
-    if (this.backOff(sentAt, isKeychainCode(code) ? KEYCHAIN_RETRY_MS : undefined)) {
-      this.#failures += 1;
-    }
+  recordFailure(
+    code: TransientCode,
+    fault: Fault,
+    sentAt: number,
+    page: number | null,
+    pollIntervalMs: number,
+  ): void {
+    const maxDelayMs = isKeychainCode(code)
+      ? Math.min(KEYCHAIN_RETRY_MS, pollIntervalMs)
+      : pollIntervalMs;
+    if (this.backOff(sentAt, maxDelayMs)) this.#failures += 1;
     const since = this.#pendingFailure?.since ?? Math.max(sentAt, this.#answeredAt);
     const failedPage =
       code === "webexError" ? Math.max(this.#pendingFailure?.page ?? 0, page ?? 0) : 0;
@@ -216,14 +228,18 @@ export class OrganizationHealth {
   }
 
   /**
-   * Delays the next request, longer after each failure. Returns false, and changes nothing, if the
-   * request was sent before the latest failure, because several in flight may fail for one reason,
-   * or before one that was answered, because Webex works.
+   * Delays the next request, longer after each failure, but not beyond `maxDelayMs` after this one
+   * was sent. Returns false, and changes nothing, if the request was sent before the latest
+   * failure, because several in flight may fail for one reason, or before one that was answered,
+   * because Webex works.
    */
-  backOff(sentAt: number, maxDelayMs?: number): boolean {
+  backOff(sentAt: number, maxDelayMs: number): boolean {
     if (sentAt < Math.max(this.#failedAt, this.#answeredSentAt)) return false;
-    this.#failedAt = this.#clock.monotonic();
-    this.#postpone(this.#backoff.nextDelay(maxDelayMs));
+    const now = this.#clock.monotonic();
+    this.#failedAt = now;
+    // What callers request meanwhile fails as well, and must not put off the next attempt.
+    const isWaiting = sentAt < this.#notBefore && now < this.#notBefore;
+    if (!isWaiting) this.#postpone(this.#backoff.nextDelay(maxDelayMs, now - sentAt));
     return true;
   }
 

@@ -213,6 +213,11 @@ export class OrganizationPoller {
     return !this.#health.isRefused;
   }
 
+  /** Whether requests fail, or a server is silent, for a reason that may pass. */
+  get isFailing(): boolean {
+    return this.#health.isFailing;
+  }
+
   /** What a later process need not learn again. */
   learned(): LearnedFacts {
     return {

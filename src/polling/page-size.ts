@@ -3,6 +3,8 @@ const MAX_PAGE_SIZE = 1_000;
 const MIN_PAGE_SIZE = 50;
 const INITIAL_REQUIRED_SWEEPS = 3;
 const MAX_REQUIRED_SWEEPS = 96;
+/** If Webex fails on so many sizes in a row, the size is not to blame. */
+const MIN_SIZES_OF_OUTAGE = 3;
 
 /** Adapts the number of persons requested per page: as many as Webex can deliver. */
 export class PageSize {
@@ -18,6 +20,10 @@ export class PageSize {
   #requiredSweeps = INITIAL_REQUIRED_SWEEPS;
   /** The size before it was grown, until Webex fails; 0: it has not grown since. */
   #grownFrom = 0;
+  /** How many sizes Webex has failed on since it last answered. */
+  #failedSizes = 0;
+  /** Whether this size was restored after an outage, and no sweep has completed since. */
+  #isRestored = false;
 
   /** `proven`: what an earlier process has found out. */
   constructor(proven?: number) {
@@ -37,8 +43,22 @@ export class PageSize {
     return this.#max;
   }
 
-  recordPage(itemCount: number, hasNext: boolean): void {
+  /**
+   * Returns whether the size has changed: after an outage, the first page restores the size that
+   * worked before it.
+   */
+  recordPage(itemCount: number, hasNext: boolean): boolean {
+    const wasOutage = this.#failedSizes >= MIN_SIZES_OF_OUTAGE;
+    this.#failedSizes = 0;
+    // A restored size on which Webex fails again has to prove itself as any other.
+    if (wasOutage && !this.#isRestored && this.proven > this.#max) {
+      this.#isRestored = true;
+      this.#successfulSweeps = 0;
+      this.#max = this.proven;
+      return true;
+    }
     if (hasNext) this.#largestReceived = Math.max(this.#largestReceived, itemCount);
+    return false;
   }
 
   /**
@@ -47,6 +67,7 @@ export class PageSize {
    * false if the size is at its minimum.
    */
   shrink(): boolean {
+    this.#failedSizes += 1;
     if (this.#grownFrom > 0) {
       // What it was grown from completed its sweeps, unlike a larger size that worked once.
       if (this.#largestProven >= this.#max) this.#largestProven = this.#grownFrom;
@@ -67,6 +88,7 @@ export class PageSize {
    * once, because an outage looks the same as too large a page.
    */
   recordCompletedSweep(): void {
+    this.#isRestored = false;
     this.#largestProven = Math.max(this.#largestProven, this.#max);
     if (this.#max >= MAX_PAGE_SIZE) return;
     this.#successfulSweeps += 1;

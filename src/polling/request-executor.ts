@@ -164,7 +164,7 @@ export class RequestExecutor {
         this.#handleBrokenLink(fault, request);
         return null;
       case "cancelled":
-        health.backOff(sentAt);
+        health.backOff(sentAt, pollIntervalMs());
         return null;
       case "gatewayTimeout":
       case "transient":
@@ -189,11 +189,11 @@ export class RequestExecutor {
     failure: { readonly kind: "transient" | "gatewayTimeout"; readonly code: TransientCode },
     sentAt: number,
   ): void {
-    const { clock, health, lookups, pageMap, sweeps } = this.#options;
+    const { clock, health, lookups, pageMap, pollIntervalMs, sweeps } = this.#options;
     const page = request.kind === "page" ? (sweeps.current?.pages ?? 0) + 1 : null;
-    health.recordFailure(failure.code, fault, sentAt, page);
+    health.recordFailure(failure.code, fault, sentAt, page, pollIntervalMs());
     const key = keyOf(request);
-    if (key !== null) lookups.recordFailure(key);
+    if (key !== null) lookups.recordFailure(key, pollIntervalMs());
     if (request.kind === "refetch") pageMap.defer(request.page, clock.monotonic());
     if (request.kind === "page" && failure.code === "webexError") {
       sweeps.handlePageFailure(request.page, fault, failure.kind === "gatewayTimeout");

@@ -115,9 +115,14 @@ export class SweepRunner {
     const result = roster.applyPage(sweep.id, page.items, sweep.pages, sentAt);
     this.#pageMap.recordSweptPage(sweep.pages, reference, page.next, sentAt, clock.monotonic());
     const outcome = sweep.recordPage(page, result);
-    this.#pageSize.recordPage(page.items.length, page.next !== null);
+    const hasGrown = this.#pageSize.recordPage(page.items.length, page.next !== null);
     this.#health.recordResponse(sweep.pages, sentAt);
     if (sweep.sharesStatus) this.#health.recordStatusSharing(true);
+    if (hasGrown && outcome === "more") {
+      this.#pageMap.clear();
+      this.#restart(sweep);
+      return;
+    }
     if (outcome === "endless") {
       this.#abandon(
         "Webex's links to further pages form a loop; people on later pages may be missing.",
@@ -160,7 +165,7 @@ export class SweepRunner {
     sweep.pageFailures += 1;
     // A link that fails so often must be to blame.
     const isLinkBroken = sweep.page.kind === "next" && sweep.pageFailures >= MAX_ATTEMPTS_PER_PAGE;
-    if (isLinkBroken) this.handleBrokenLink(page, fault);
+    if (isLinkBroken) this.#replaceLink(sweep, fault);
   }
 
   /** Webex rejected its own link to the page. Matters if it is the sweep's current one. */
@@ -168,6 +173,10 @@ export class SweepRunner {
     const sweep = this.#current;
     if (sweep?.page !== page) return;
     this.#pageMap.recordBrokenSweepLink(this.#options.clock.monotonic());
+    this.#replaceLink(sweep, fault);
+  }
+
+  #replaceLink(sweep: Sweep, fault: Fault): void {
     sweep.brokenLinks += 1;
     if (sweep.brokenLinks <= MAX_RESTARTS) this.#restart(sweep);
     else {

@@ -79,3 +79,9 @@ export type CertificateFileResult =
 
 /** Resolves within seconds, even if the disk does not respond, and never rejects. */
 export type ReadCertificates = (path: string) => Promise<CertificateFileResult>;
+
+/**
+ * The addresses of this machine by which it reaches others, in a fixed order. Throws if the system
+ * does not tell.
+ */
+export type ReadAddresses = () => readonly string[];

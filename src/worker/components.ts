@@ -10,7 +10,7 @@ import { OrganizationTokenSource } from "../authorization/token-source.js";
 import type { Fault } from "../faults/fault.js";
 import { OrganizationPoller } from "../polling/organization-poller.js";
 import { RequestBudget, type RequestPriority } from "../polling/request-budget.js";
-import type { ReadCertificates, Http, HttpFactory } from "../ports/http.js";
+import type { ReadAddresses, ReadCertificates, Http, HttpFactory } from "../ports/http.js";
 import type { Channel } from "../ports/channel.js";
 import type { Clock, Crypto, Random } from "../ports/clock.js";
 import type { Logger, LogLevel } from "../ports/logger.js";
@@ -47,6 +47,7 @@ export interface WorkerPorts {
   readonly readCertificates: ReadCertificates;
   readonly secretStore: SecretStore;
   readonly http: HttpFactory;
+  readonly readAddresses: ReadAddresses;
   readonly statusFile: ReplacedFile;
   readonly learnedFile: LearnedFile;
   readonly pollRequestFile: PollRequestFile;

@@ -46,14 +46,13 @@ export class Network implements Http {
     const previous = this.#settings;
     if (previous !== null && isSameRoute(previous, settings)) return false;
     this.#settings = settings;
-    if (this.#route !== null) this.#drain(this.#route);
-    const { proxy, proxyPassword, certificates } = settings;
-    this.#route = {
-      http: this.#factory({ proxy, proxyPassword, extraCertificates: certificates }),
-      irreplaceableRequests: 0,
-      onIdle: () => undefined,
-    };
+    this.#open(settings);
     return previous !== null;
+  }
+
+  /** The next request uses a new connection; those in flight end as after a change of route. */
+  reconnect(): void {
+    if (this.#route !== null && this.#settings !== null) this.#open(this.#settings);
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
@@ -75,6 +74,15 @@ export class Network implements Http {
     for (const close of [...this.#draining]) close();
     this.#route?.http.close();
     this.#route = null;
+  }
+
+  #open({ proxy, proxyPassword, certificates }: RouteSettings): void {
+    if (this.#route !== null) this.#drain(this.#route);
+    this.#route = {
+      http: this.#factory({ proxy, proxyPassword, extraCertificates: certificates }),
+      irreplaceableRequests: 0,
+      onIdle: () => undefined,
+    };
   }
 
   #drain(route: Route): void {

@@ -6,6 +6,7 @@ import type { Params } from "../rpc/params.js";
 import { checkHost } from "../supervisor/host-check.js";
 import { type Components, createComponents, type WorkerPorts } from "./components.js";
 import type { LaunchOptions } from "./launch-options.js";
+import { NetworkWatcher } from "./network-watcher.js";
 import { PollRequestWatcher } from "./poll-request-watcher.js";
 import { Reconciler } from "./reconciler.js";
 import { StatusPublisher } from "./status-publisher.js";
@@ -34,6 +35,7 @@ export class Worker {
   readonly #reconciler: Reconciler;
   readonly #status: StatusPublisher;
   readonly #pollRequests: PollRequestWatcher;
+  readonly #networkWatcher: NetworkWatcher;
   readonly #rpc: RpcServer;
   readonly #events = new Emitter<{ settingsLoaded: undefined }>();
   readonly #disposers: Disposer[] = [];
@@ -71,7 +73,17 @@ export class Worker {
         this.#events.emit("settingsLoaded");
       },
     });
-    const { organizations, presence, authorizations } = this.#components;
+    const { organizations, presence, authorizations, network } = this.#components;
+    this.#networkWatcher = new NetworkWatcher({
+      readAddresses: ports.readAddresses,
+      isFailing: () => organizations.all.some(({ poller }) => poller.isFailing),
+      retry: () => {
+        network.reconnect();
+        organizations.routeChanged();
+      },
+      clock,
+      logger: log,
+    });
     this.#pollRequests = new PollRequestWatcher({
       problems: this.#status,
       file: ports.pollRequestFile,
@@ -150,6 +162,7 @@ export class Worker {
     this.#disposers.push(clock.schedule(1, () => void this.#readGrants()));
     learnedFacts.start();
     this.#pollRequests.start();
+    this.#networkWatcher.start();
     this.#status.start(() => this.#reconciler.reconcile());
   }
 
@@ -184,6 +197,7 @@ export class Worker {
     const { organizations, authorizations } = this.#components;
     this.#reconciler.stop();
     this.#pollRequests.stop();
+    this.#networkWatcher.stop();
     const work = Promise.allSettled([organizations.stop(), authorizations.cancel()]);
     await Promise.race([work, this.#delay(STOP_WORK_MS)]);
   }
@@ -198,6 +212,7 @@ export class Worker {
       for (const dispose of this.#disposers.splice(0)) dispose();
       presence.stop();
       this.#pollRequests.stop();
+      this.#networkWatcher.stop();
       const work = [
         organizations.stop(),
         flows.stop(),

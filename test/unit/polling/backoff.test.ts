@@ -13,9 +13,22 @@ describe("backoff", () => {
     expect(backoff.nextDelay()).to.be.at.most(1_000);
   });
 
-  it("accepts a lower maximum", () => {
+  it("accepts a lower maximum, stays close to it, and never exceeds a minute", () => {
     const backoff = new Backoff(new SeededRandom());
-    for (let i = 0; i < 30; i += 1) expect(backoff.nextDelay(10_000)).to.be.at.most(10_000);
+    for (let i = 0; i < 30; i += 1) {
+      expect(backoff.nextDelay(10_000)).to.be.within(i < 4 ? 500 : 9_000, 10_000);
+    }
+    for (let i = 0; i < 30; i += 1)
+      expect(backoff.nextDelay(3_600_000)).to.be.within(54_000, 60_000);
+  });
+
+  it("counts from the beginning of the failed attempt, and leaves half a second after it", () => {
+    const backoff = new Backoff(new SeededRandom());
+    for (let i = 0; i < 10; i += 1) backoff.nextDelay(20_000);
+    for (let i = 0; i < 30; i += 1) {
+      expect(backoff.nextDelay(20_000, 15_000)).to.be.within(3_000, 5_000);
+      expect(backoff.nextDelay(20_000, 60_000)).to.be.within(500, 1_000);
+    }
   });
 });
 

@@ -51,7 +51,7 @@ describe("lookup scheduler", () => {
     const roster = new FakeRoster();
     const lookups = new LookupScheduler(new FakeClock(), roster);
     roster.unmatched.add("a@example.com").add("b@example.com").add("ID");
-    lookups.recordFailure("a@example.com");
+    lookups.recordFailure("a@example.com", MINUTE_MS);
     lookups.recordResult("b@example.com", 1);
     lookups.recordRejectedId("ID");
     expect(lookups.hasUnfoundAddresses).to.equal(false);
@@ -90,6 +90,27 @@ describe("lookup scheduler", () => {
     });
   });
 
+  it("skips a failed address for an interval, and for a minute if it fails again", async () => {
+    const clock = new FakeClock();
+    const roster = new FakeRoster();
+    const lookups = new LookupScheduler(clock, roster);
+    roster.unanswered = ["a@example.com"];
+    const isNext = (): boolean => lookups.unmatchedAddresses(1, NOTHING).length > 0;
+    const failFor = async (skippedMs: number): Promise<void> => {
+      lookups.recordFailure("a@example.com", 20_000);
+      await clock.advance(skippedMs - 1);
+      expect(isNext(), `before ${skippedMs} ms`).to.equal(false);
+      await clock.advance(1);
+      expect(isNext(), `after ${skippedMs} ms`).to.equal(true);
+    };
+    await failFor(20_000);
+    await failFor(MINUTE_MS);
+    await failFor(MINUTE_MS);
+    lookups.recordResult("a@example.com", 1);
+    roster.unanswered = ["a@example.com"];
+    await failFor(20_000);
+  });
+
   it("pauses after a failed confirmation, and longer after a rejected id", async () => {
     const clock = new FakeClock();
     const lookups = new LookupScheduler(clock, new FakeRoster());
@@ -98,12 +119,12 @@ describe("lookup scheduler", () => {
       lookups.unmatchedAddresses(1, NOTHING);
       return lookups.nextConfirmation([ada], NOTHING)?.kind ?? "none";
     };
-    lookups.recordFailure("ada@example.com");
+    lookups.recordFailure("ada@example.com", MINUTE_MS);
     expect(next()).to.equal("none");
     await clock.advance(MINUTE_MS);
     expect(next()).to.equal("confirm");
     lookups.recordUnconfirmed(["ADA"]);
-    lookups.recordFailure("ADA");
+    lookups.recordFailure("ADA", MINUTE_MS);
     expect(next()).to.equal("none");
     await clock.advance(MINUTE_MS);
     expect(next()).to.equal("person");

@@ -37,6 +37,23 @@ describe("page size", () => {
     expect(size.max).to.equal(1_000);
   });
 
+  it("is restored with the first page after an outage, once before a complete sweep", () => {
+    const size = new PageSize(400);
+    const fail = (times: number): void => {
+      for (let i = 0; i < times; i += 1) size.shrink();
+    };
+    fail(2);
+    expect([size.recordPage(100, true), size.max]).to.deep.equal([false, 100]);
+    fail(3);
+    expect([size.recordPage(50, true), size.max]).to.deep.equal([true, 400]);
+    expect([size.recordPage(400, true), size.max]).to.deep.equal([false, 400]);
+    fail(3);
+    expect([size.recordPage(50, true), size.max]).to.deep.equal([false, 50]);
+    completeSweeps(size, 1);
+    fail(9);
+    expect([size.recordPage(50, true), size.max]).to.deep.equal([true, 400]);
+  });
+
   it("passes on the size that it was grown from if the larger one fails", () => {
     const size = new PageSize(250);
     completeSweeps(size, 3);

@@ -66,6 +66,25 @@ describe("pages with watched persons", () => {
     expect(codes()).to.deep.equal([]);
   });
 
+  it("are still refetched after an outage in the middle of a sweep", async () => {
+    const { clock, people, poller, codes, start } = createLargeOrganization([3, 12]);
+    await start(60_000);
+    const isSwept = (name: string): boolean => name === "next=7";
+    const swept = people.countRequests(isSwept);
+    while (people.countRequests(isSwept) === swept) await clock.advance(100);
+    people.failRequest = () => fault("webexError", 503);
+    const attempts = people.countRequests((name) => name === "next=8");
+    await clock.advance(900_000);
+    expect(people.countRequests((name) => name === "next=8") - attempts).to.be.at.least(4);
+    people.failRequest = () => null;
+    const { length } = people.requests;
+    await clock.advance(30_000);
+    const refetched = people.requestNames.slice(length).filter((name) => name === "next=3");
+    expect(refetched.length).to.be.at.least(3);
+    expect(poller.learned().honorsOldLinks).to.equal(true);
+    expect(codes()).to.deep.equal([]);
+  });
+
   it("do not disturb the current sweep when they fail", async () => {
     const { clock, people, roster, codes, start } = createLargeOrganization([3]);
     await start(22_000);

@@ -53,6 +53,20 @@ describe("worker/network", () => {
     expect(await codeOf(network.send(request()))).to.equal("sent");
   });
 
+  it("reconnects on the same route, and closes its previous connections", async () => {
+    const { network, created } = createHarness();
+    network.reconnect();
+    expect(created).to.deep.equal([]);
+    network.apply({ ...direct, proxy: "http://proxy:3128" });
+    network.reconnect();
+    expect(created.map(({ route }) => route.proxy)).to.deep.equal(
+      Array.from({ length: 2 }, () => "http://proxy:3128"),
+    );
+    expect(created[0]?.http.close.called).to.equal(true);
+    expect(await codeOf(network.send(request()))).to.equal("sent");
+    expect(created[1]?.http.send.called).to.equal(true);
+  });
+
   it("replaces the route if any part of it changed, and only then", async () => {
     const { network, created } = createHarness();
     network.apply(direct);

@@ -91,6 +91,7 @@ function createHarness(
         send: options.send ?? (() => Promise.reject(new Fault("webexUnreachable", "No network."))),
         close: nothing,
       }),
+      readAddresses: () => [],
       pollRequestFile: { take: () => Promise.resolve(false) },
       statusFile: { write: options.writeStatus ?? (() => Promise.resolve(true)) },
       learnedFile: {
