@@ -4,6 +4,8 @@ import { Fault } from "../../../src/faults/fault.js";
 import { OrganizationHealth } from "../../../src/polling/organization-health.js";
 import { FakeClock, NO_JITTER } from "../../support/clock-fake.js";
 
+const POLL_INTERVAL_MS = 60_000;
+
 describe("organization health", () => {
   it("tells the advice how long nothing but the settings has caused the ages", async () => {
     const clock = new FakeClock();
@@ -36,7 +38,7 @@ describe("organization health", () => {
       const health = new OrganizationHealth(clock, NO_JITTER);
       for (const expected of [[], ["webexError"]]) {
         await clock.advance(1_000);
-        health.recordFailure("webexError", failure, clock.monotonic(), 3);
+        health.recordFailure("webexError", failure, clock.monotonic(), 3, POLL_INTERVAL_MS);
         await clock.advance(1_000);
         health.recordResponse(null, clock.monotonic());
         expect(codes(health)).to.deep.equal(expected);
@@ -49,7 +51,7 @@ describe("organization health", () => {
     it("reports one failure of a page that has lasted 10 s", async () => {
       const clock = new FakeClock();
       const health = new OrganizationHealth(clock, NO_JITTER);
-      health.recordFailure("webexError", failure, clock.monotonic(), 1);
+      health.recordFailure("webexError", failure, clock.monotonic(), 1, POLL_INTERVAL_MS);
       await clock.advance(5_000);
       health.recordResponse(null, clock.monotonic());
       await clock.advance(5_001);
@@ -64,7 +66,7 @@ describe("organization health", () => {
         (health: OrganizationHealth) => health.recordCompletedSweep(10),
       ]) {
         const health = new OrganizationHealth(clock, NO_JITTER);
-        health.recordFailure("webexError", failure, clock.monotonic(), 2);
+        health.recordFailure("webexError", failure, clock.monotonic(), 2, POLL_INTERVAL_MS);
         await clock.advance(1_000);
         succeed(health);
         await clock.advance(20_000);
@@ -76,11 +78,11 @@ describe("organization health", () => {
     it("forgets a failure of a lookup with any response, whichever page failed before", async () => {
       const clock = new FakeClock();
       const health = new OrganizationHealth(clock, NO_JITTER);
-      health.recordFailure("webexError", failure, clock.monotonic(), 9);
+      health.recordFailure("webexError", failure, clock.monotonic(), 9, POLL_INTERVAL_MS);
       await clock.advance(1_000);
       health.recordResponse(9, clock.monotonic());
       await clock.advance(1_000);
-      health.recordFailure("webexError", failure, clock.monotonic(), null);
+      health.recordFailure("webexError", failure, clock.monotonic(), null, POLL_INTERVAL_MS);
       await clock.advance(1_000);
       health.recordResponse(null, clock.monotonic());
       await clock.advance(20_000);
