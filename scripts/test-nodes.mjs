@@ -7,7 +7,7 @@
 // runs the tests that need Debian packages, as far as these are installed. Arguments after a
 // second -- go to mocha.
 import { spawn } from "node:child_process";
-import { chmodSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
 
@@ -99,7 +99,7 @@ async function testLine(line) {
   return counts;
 }
 
-/** Counts one more failure if mocha fails for another reason than a test. */
+/** Counts one more failure if mocha fails for another reason than a test, or misses a file. */
 async function runMocha(bin, specs) {
   const output = join(folder, "counts.json");
   rmSync(output, { force: true });
@@ -119,7 +119,10 @@ async function runMocha(bin, specs) {
     // mocha has said why it ended.
   }
   const isEmpty = counts.passed + counts.failed + counts.skipped === 0 && mochaArgs.length === 0;
-  if (counts.failed === 0 && (status !== 0 || isEmpty)) counts.failed = 1;
+  // mocha only warns of a file that is not there, such as a renamed one.
+  const missing = specs.filter((spec) => !spec.includes("*") && !existsSync(spec));
+  if (missing.length > 0) console.error(`FAILED: there is no ${missing.join(", ")}.`);
+  if (counts.failed === 0 && (status !== 0 || isEmpty || missing.length > 0)) counts.failed = 1;
   return counts;
 }
 

@@ -199,7 +199,7 @@ describe("describeResponder", () => {
   });
 
   it("stays short and quick, whatever the response contains", () => {
-    const start = performance.now();
+    const start = process.cpuUsage();
     for (const part of [
       "<title",
       "<title>",
@@ -217,6 +217,8 @@ describe("describeResponder", () => {
       const text = describeOf({ server: long, via: long }, `<title>${long}${long}`);
       expect(text.length).to.be.lessThan(250);
     }
-    expect(performance.now() - start).to.be.lessThan(1_000);
+    // Processor time, because other programs may need the machine, too.
+    const { user, system } = process.cpuUsage(start);
+    expect((user + system) / 1_000).to.be.lessThan(1_000);
   });
 });
