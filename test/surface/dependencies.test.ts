@@ -91,12 +91,15 @@ describe("docs/dependencies.md", function () {
       );
   });
 
-  it("names the packages that have an install script, which .npmrc turns off", () => {
+  it("names the packages that have an install script, none of which may run", () => {
     const withScript = Object.entries(locked)
       .filter(([, { hasInstallScript }]) => hasInstallScript === true)
       .map(([path, { name }]) => name ?? path.replace(/^.*node_modules\//, ""));
     expect(namedIn("Install scripts")).to.deep.equal(withScript.sort());
-    expect(readFileSync(".npmrc", "utf8")).to.match(/^ignore-scripts=true$/m);
+    const denied = Object.fromEntries(withScript.map((name) => [name, false]));
+    expect((readJson("package.json") as Record<string, unknown>).allowScripts).to.deep.equal(
+      denied,
+    );
   });
 });
 
