@@ -4,10 +4,10 @@ const ASKS_FOR_DEBUGGER = /(^|\s)(--inspect(-brk|-wait)?|--require|-r|--import)(
 const CHECK_DELAY_MS = 100;
 
 /**
- * Keeps SIGUSR1 from opening Node's debugger, through which every account of this machine could read
- * the memory of this process: Node.js opens it unless somebody listens. If the signal came before
- * this call, the port is closed again. Call it before anything else. `onSignal` is called for each
- * later signal. Windows has no signals.
+ * Keeps SIGUSR1 from opening Node's debugger, through which every account of this machine could
+ * read the memory of this process: Node.js opens it unless somebody listens. If the signal came
+ * before this call, the port is closed again. Call it before anything else. `onSignal` is called
+ * for each later signal. Windows has no signals.
  */
 export function refuseDebugger(onSignal: () => void = () => undefined): void {
   if (process.platform === "win32") return;
