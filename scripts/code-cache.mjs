@@ -15,9 +15,10 @@ const UNPACK =
  * what it compiled when the program was built. A different Node.js finds no cache under its name,
  * or V8 rejects it: then V8 compiles. The cache also holds the script's name, which therefore names
  * no folder of the machine that built it. A debugger needs the path to find the source map, so an
- * inspected worker does without the cache. Until somebody listens for SIGUSR1, it opens a debugger's
- * port, so the launcher does that first (src/platform/debugger.ts). A missing or damaged program is the exit code of a
- * defect, because Node.js's own, 1, would mean that the host sent `exit` without `shutdown`.
+ * inspected worker does without the cache. Until somebody listens for SIGUSR1, it opens a port for
+ * a debugger, so the launcher listens first (src/platform/debugger.ts). A missing or damaged
+ * program is the exit code of a defect, because Node.js's own, 1, would mean that the host sent
+ * `exit` without `shutdown`.
  */
 export const launcher = `"use strict";
 if (process.platform !== "win32") process.on("SIGUSR1", () => {});

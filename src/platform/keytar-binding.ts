@@ -65,8 +65,8 @@ export async function withoutReading<T>(stream: Readable, load: () => Promise<T>
 type Value = string | boolean | null;
 type Reply = { ready: boolean } | { id: number; value: Value } | { id: number; error: string };
 
-// SIGUSR1 would open a debugger's port. SIGKILL, because an ordinary exit waits for libuv's threads,
-// which may hang in the keyring.
+// SIGUSR1 would open a debugger's port. SIGKILL, because an ordinary exit waits for libuv's
+// threads, which may hang in the keyring.
 const CHILD_SCRIPT = `
 process.on("SIGUSR1", () => {});
 let keytar = null;

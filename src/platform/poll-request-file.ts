@@ -26,8 +26,8 @@ const { O_CREAT, O_WRONLY } = constants;
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
 
 /**
- * Asks the worker with this log folder to poll. Rejects if the file cannot be created. Root may call
- * it in a folder of another account: what is there is not changed, and no link is followed.
+ * Asks the worker with this log folder to poll. Rejects if the file cannot be created. Root may
+ * call it in a folder of another account: what is there is not changed, and no link is followed.
  */
 export async function requestPoll(logDirectory: string): Promise<void> {
   const flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK;

@@ -14,7 +14,7 @@ const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 400;
 /** 96 bits, so that nobody can put something else in the place of a file that is about to exist. */
 const RANDOM_BYTES = 12;
-/** A worker that runs elsewhere, in a container for example, may have the process ID of a dead one. */
+/** A worker in another container may have the process ID of one that is dead here. */
 const MIN_LEFTOVER_AGE_MS = 60_000;
 
 export interface ReplacedFileOptions {
@@ -148,11 +148,9 @@ class NodeReplacedFile implements ReplacedFile {
 async function removeLeftovers(path: string): Promise<void> {
   const [folder, prefix] = [dirname(path), `${basename(path)}.`];
   for (const name of await readdir(folder)) {
+    if (!name.startsWith(prefix)) continue;
     // Earlier versions wrote no random part.
-    const [, pid] =
-      (name.startsWith(prefix) &&
-        /^(\d+)(?:\.[0-9a-f]{24})?\.new$/.exec(name.slice(prefix.length))) ||
-      [];
+    const [, pid] = /^(\d+)(?:\.[0-9a-f]{24})?\.new$/.exec(name.slice(prefix.length)) ?? [];
     if (pid === undefined || !isGone(Number(pid))) continue;
     const file = join(folder, name);
     const stats = await lstat(file).catch(() => null);

@@ -57,7 +57,7 @@ describe("e2e: where the worker sends tokens and the client secret", function ()
         expect(target.includes(secret), where).to.equal(false);
         expect(JSON.stringify(others).includes(secret), where).to.equal(false);
       }
-      if (/^Bearer /.test(authorization)) {
+      if (authorization.startsWith("Bearer ")) {
         expect(method).to.equal("GET");
         expect(path).to.match(/^\/v1\/(people|organizations)/);
       } else if (authorization !== "") {

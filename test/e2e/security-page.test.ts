@@ -102,7 +102,9 @@ describe("e2e: other programs and accounts at the port of the authorization page
         const socket = await open();
         const closed = once(socket, "close").then(() => performance.now() - startedAt);
         socket.resume().write(head);
-        const dripping = setInterval(() => void (socket.destroyed || socket.write("x")), 200);
+        const dripping = setInterval(() => {
+          if (!socket.destroyed) socket.write("x");
+        }, 200);
         return closed.finally(() => clearInterval(dripping));
       }),
     );

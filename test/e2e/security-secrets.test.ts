@@ -140,9 +140,12 @@ describe("e2e: a whole life of the worker writes no secret anywhere", function (
     });
   });
   afterEach(async () => {
-    await harness.stop();
-    proxy.stop();
-    await keyring.stop();
+    try {
+      await harness.stop();
+    } finally {
+      proxy.stop();
+      await keyring.stop();
+    }
   });
 
   const run = (args: readonly string[], input: string | null = ""): CliRun =>
