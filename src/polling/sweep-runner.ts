@@ -119,6 +119,9 @@ export class SweepRunner {
     this.#health.recordResponse(sweep.pages, sentAt);
     if (sweep.sharesStatus) this.#health.recordStatusSharing(true);
     if (outcome === "endless") {
+      // The links that it found lead to wrong pages. Refetches by them would seem to prove that
+      // Webex does not honor old links, which ends refetching for half an hour.
+      this.#pageMap.clear();
       this.#abandon(
         "Webex's links to further pages form a loop; people on later pages may be missing.",
       );
