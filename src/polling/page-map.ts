@@ -93,13 +93,18 @@ export class PageMap implements KnownPages {
     if (persons > 0 && alreadyOnPage * 2 >= persons) {
       this.#consecutiveMismatches = 0;
       this.#honorsOldLinks = true;
-      if (next !== null && page + 1 < this.count) {
-        this.#references[page + 1] = { kind: "next", url: next };
-      }
+      if (next !== null && page + 1 < this.count) this.#recordNewLink(page + 1, next);
       return;
     }
     this.#consecutiveMismatches += 1;
     if (this.#consecutiveMismatches >= MAX_CONSECUTIVE_MISMATCHES) this.suspendRefetching(now);
+  }
+
+  /** Two pages with one link are a fault of the service: neither is where the link leads. */
+  #recordNewLink(page: number, url: string): void {
+    const isOther = (reference: PageReference | undefined, index: number): boolean =>
+      reference?.kind === "next" && reference.url === url && index !== page;
+    if (!this.#references.some(isOther)) this.#references[page] = { kind: "next", url };
   }
 
   /**

@@ -124,6 +124,9 @@ export class SweepRunner {
       return;
     }
     if (outcome === "endless") {
+      // The links that it found lead to wrong pages. Refetches by them would seem to prove that
+      // Webex does not honor old links, which ends refetching for half an hour.
+      this.#pageMap.clear();
       this.#abandon(
         "Webex's links to further pages form a loop; people on later pages may be missing.",
       );

@@ -7,7 +7,7 @@ const CHECK_MS = 100;
 const MIN_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 4_000;
 /** What an expectation may wait for in all, also while the worker says nothing. */
-const MAX_WAIT_MS = 150_000;
+const MAX_WAIT_MS = 200_000;
 
 /** A fault that happened. Times are epoch milliseconds. */
 export interface FaultRecord {

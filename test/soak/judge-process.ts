@@ -22,8 +22,8 @@ serveCalls({
   /** The judgment so far, with the summaries since the last call. */
   read: () => ({
     counts: judge?.counts,
-    falsehoods: judge?.falsehoods.slice(0, 100),
-    falsehoodCount: judge?.falsehoods.length,
+    falseCounts: judge?.falseCounts,
+    falsehoods: judge?.falsehoods,
     summaries: summaries.splice(0).map(({ ages, ...rest }) => ({
       ...rest,
       medianAge: ages[Math.floor(ages.length / 2)] ?? null,

@@ -46,16 +46,17 @@ async function runSoak({ minutes, seed }: SoakOptions): Promise<number> {
 }
 
 async function printProgress(soak: Soak, minutes: number): Promise<void> {
-  const { counts, falsehoodCount } = await soak.readJudgment().catch(() => soak.judgment);
+  const { counts, falseCounts } = await soak.readJudgment().catch(() => soak.judgment);
   const { faults, lights, observations, startedAt } = soak;
   const elapsed = Math.round((Date.now() - startedAt) / 1000);
-  const records = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const sumOf = (each: Readonly<Record<string, number>>): number =>
+    Object.values(each).reduce((sum, count) => sum + count, 0);
   const sample = observations.samples.at(-1);
   const light = lights.at(-1);
   const active = faults.filter(({ goneAt }) => goneAt === null).map(({ name }) => name);
   const line = [
     `${elapsed}/${minutes * 60} s`,
-    `${records} records, ${falsehoodCount} false`,
+    `${sumOf(counts)} records, ${sumOf(falseCounts)} false`,
     `${faults.length} faults`,
     `${light?.known ?? 0} known`,
     `${Math.round((sample?.residentBytes ?? 0) / 2 ** 20)} MiB`,

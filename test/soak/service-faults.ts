@@ -17,6 +17,13 @@ export const POLL_INTERVAL_SECONDS = 10;
 const SHOWN_MS = 20_000;
 /** Within one poll interval, which varies, and the time of the request that proves it. */
 const GONE_MS = 1.2 * POLL_INTERVAL_SECONDS * 1000 + 6_000;
+/**
+ * A failure of one page is over with that page. After smaller pages or a new sweep, that page comes
+ * when the sweep gets there: 20,000 persons take 40 s, twice that beside refetches.
+ */
+const PAGE_GONE_MS = 90_000;
+/** The end of the next whole sweep, beside refetches, proves that links lead to the end again. */
+const LOOP_GONE_MS = 150_000;
 /** A request that is silent is given up after 20 s. */
 const SILENCE_MS = 20_000;
 /** After the first 429 without a usable `Retry-After` 5 s, then 10 s, and a tenth more. */
@@ -27,14 +34,15 @@ function webexFault(
   rule: Partial<FaultRule> & Pick<FaultRule, "kind">,
   options: Partial<SoakFault> & { codes?: readonly string[]; goneMs?: number } = {},
 ): SoakFault {
-  const { codes = ["webexError"], goneMs = GONE_MS, ...rest } = options;
+  const { codes = ["webexError"], goneMs, ...rest } = options;
+  const usualGoneMs = codes.includes("webexError") ? PAGE_GONE_MS : GONE_MS;
   return {
     name,
     lastsMs: [2_000, 9_000],
     begin: ({ fail }) => fail({ path: PEOPLE, times: null, ...rule }),
     end: ({ clearFaults }) => clearFaults(),
     shown: problemShown(codes, SHOWN_MS),
-    gone: problemGone(codes, goneMs),
+    gone: problemGone(codes, goneMs ?? usualGoneMs),
     problems: codes,
     ...rest,
   };
@@ -84,7 +92,11 @@ export const SERVICE_FAULTS: readonly SoakFault[] = [
   webexFault("a web server's own page", { kind: "gateway" }),
   webexFault("a redirect to another server", { kind: "redirect" }),
   webexFault("a link to another server", { kind: "foreignLink" }),
-  webexFault("links in a loop", { kind: "linkLoop" }, { lastsMs: [8_000, 14_000], goneMs: 90_000 }),
+  webexFault(
+    "links in a loop",
+    { kind: "linkLoop" },
+    { lastsMs: [8_000, 14_000], goneMs: LOOP_GONE_MS },
+  ),
   webexFault("connections reset", { kind: "reset" }, { codes: UNREACHABLE }),
   webexFault("responses cut off", { kind: "truncate" }, { codes: UNREACHABLE }),
   webexFault("no response", { kind: "hang" }, HANGING),

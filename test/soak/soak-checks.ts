@@ -70,9 +70,7 @@ function single(kind: string, failure: string | null, note?: string): Check {
   return { kind, passed: 1 - failures.length, failures, ...(note === undefined ? {} : { note }) };
 }
 
-/** The judge hands over the first of many falsehoods. */
 function recordChecks({ judgment }: SoakResult): Check[] {
-  const unlisted = judgment.falsehoodCount - judgment.falsehoods.length;
   return Object.entries(SOURCES).map(([source, kind]) => {
     const failures = judgment.falsehoods
       .filter((each) => each.kind === source)
@@ -80,8 +78,10 @@ function recordChecks({ judgment }: SoakResult): Check[] {
         const history = truth.map((each) => `${timeOf(each.at)} ${String(each.status)}`).join(", ");
         return `${timeOf(at)} ${problem} ${JSON.stringify(record)} Truth: ${history}. Received: ${received.join("; ")}.`;
       });
-    const passed = Math.max(0, (judgment.counts[source] ?? 0) - failures.length);
-    const note = unlisted > 0 ? { note: `${unlisted} more falsehoods of all kinds` } : {};
+    const failed = judgment.falseCounts[source] ?? 0;
+    const passed = Math.max(0, (judgment.counts[source] ?? 0) - failed);
+    const note =
+      failed > failures.length ? { note: `the first ${failures.length} of ${failed}` } : {};
     return { kind, passed, failures, ...note };
   });
 }

@@ -47,7 +47,7 @@ export interface LightReading {
 export interface Judgment {
   readonly counts: Readonly<Record<string, number>>;
   readonly falsehoods: readonly Falsehood[];
-  readonly falsehoodCount: number;
+  readonly falseCounts: Readonly<Record<string, number>>;
   readonly summaries: readonly LightReading[];
 }
 
@@ -80,7 +80,7 @@ export class Soak {
   readonly #judge = new SoakProcess("judge-process.js");
   #keyring: Keyring | null = null;
   #settings: SoakSettings | null = null;
-  #judgment: Judgment = { counts: {}, falsehoods: [], falsehoodCount: 0, summaries: [] };
+  #judgment: Judgment = { counts: {}, falsehoods: [], falseCounts: {}, summaries: [] };
   #kills = 0;
   #startedAt = Date.now();
 

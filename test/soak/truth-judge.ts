@@ -22,6 +22,7 @@ const STALL_REACH_MS = 30_000;
 const LONGEST_FLIGHT_MS = 30_000;
 /** Longer than a record may be on its way or a light be true. */
 const STALL_MEMORY_MS = 600_000;
+const MAX_LISTED = 20;
 /** Of each address, for the report of a falsehood. */
 const REMEMBERED = 6;
 
@@ -91,6 +92,8 @@ export class TruthJudge {
   readonly counts: Record<RecordSource | "light", number> = {
     ...{ change: 0, subscribe: 0, query: 0, decision: 0, light: 0 },
   };
+  readonly falseCounts: Record<string, number> = {};
+  /** The first of each kind. */
   readonly falsehoods: Falsehood[] = [];
   onSummary: (summary: LightSummary) => void = () => undefined;
 
@@ -262,6 +265,9 @@ export class TruthJudge {
   }
 
   #report(kind: string, at: number, problem: string, record: ReceivedRecord): void {
+    const count = (this.falseCounts[kind] ?? 0) + 1;
+    this.falseCounts[kind] = count;
+    if (count > MAX_LISTED) return;
     const truth = (this.#history[record.person] ?? []).slice(-6);
     const received = this.#received.get(record.uri) ?? [];
     this.falsehoods.push({ kind, at, problem, record, truth, received });

@@ -32,6 +32,15 @@ describe("page map", () => {
     expect(map.referenceOf(2)).to.equal(undefined);
   });
 
+  it("keeps no link that leads to another page, as those in a loop do", () => {
+    const map = createPageMap();
+    map.recordRefetchedPage(1, "b", pageResult(2, 2), 9_000, 9_000);
+    expect(map.referenceOf(2)).to.deep.equal({ kind: "next", url: "c" });
+    map.recordRefetchedPage(0, "loop", pageResult(2, 2), 9_500, 9_500);
+    map.recordRefetchedPage(1, "loop", pageResult(2, 2), 9_500, 9_500);
+    expect(map.referenceOf(2)).to.deep.equal({ kind: "next", url: "c" });
+  });
+
   it("suspends refetching for half an hour after two consecutive pages with other people", () => {
     const map = createPageMap();
     map.recordRefetchedPage(1, "x", pageResult(2, 0), 10_000, 10_000);

@@ -82,6 +82,23 @@ describe("pages with watched persons", () => {
     const refetched = people.requestNames.slice(length).filter((name) => name === "next=3");
     expect(refetched.length).to.be.at.least(3);
     expect(poller.learned().honorsOldLinks).to.equal(true);
+      expect(codes()).to.deep.equal([]);
+    });
+
+  it("are refetched soon after a time in which links formed a loop", async () => {
+    const { clock, people, roster, codes, start } = createLargeOrganization([3, 4, 12]);
+    await start(60_000);
+    // Every page is as it should be, but has the same link, which leads to the first one.
+    const { respondWithPage } = people;
+    people.respondWithPage = (page) => ({ ...respondWithPage(page), next: "next=0" });
+    await clock.advance(30_000);
+    expect(codes()).to.deep.equal(["webexError"]);
+    people.respondWithPage = respondWithPage;
+    await clock.advance(60_000);
+    const before = roster.refetched.length;
+    await clock.advance(60_000);
+    expect(roster.refetched.length - before).to.be.at.least(18);
+    for (const { ids, page } of roster.refetched) expect(ids).to.deep.equal([`p${page}`]);
     expect(codes()).to.deep.equal([]);
   });
 
