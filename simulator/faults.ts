@@ -11,6 +11,9 @@ export const FAULT_KINDS = [
   "truncate",
   "hang",
   "hangInBody",
+  "slowBody",
+  "shortLength",
+  "truncatedJson",
   "redirect",
   "unknownCoding",
   "truncatedGzip",
@@ -27,6 +30,9 @@ export interface FaultRule {
    * - `truncate`: sends half of the body, then closes the connection
    * - `hang`: does not respond
    * - `hangInBody`: sends half of the body, then nothing more
+   * - `slowBody`: sends the body byte by byte, two a second
+   * - `shortLength`: names a `Content-Length` of half of the body, and sends all of it
+   * - `truncatedJson`: a complete response whose JSON ends in the middle
    * - `redirect`: redirects to `to`, by default a second origin of the simulator
    * - `unknownCoding`: names a content coding that nobody asks for
    * - `truncatedGzip`: a complete response whose gzip data ends in the middle
@@ -42,6 +48,8 @@ export interface FaultRule {
    * of people.
    */
   readonly path?: string;
+  /** Only requests with this query parameter: `cursor` for later pages, `email` for lookups. */
+  readonly parameter?: string;
   readonly orgId?: string;
   /** The number of requests to apply the fault to; null = until removed. Default: 1. */
   readonly times?: number | null;
@@ -63,6 +71,7 @@ const COUNT = z.int().min(0);
 const FAULT_RULE = z.strictObject({
   kind: z.enum(FAULT_KINDS),
   path: z.string().optional(),
+  parameter: z.string().optional(),
   orgId: z.string().optional(),
   times: z.int().min(1).nullable().optional(),
   skip: COUNT.optional(),
@@ -83,6 +92,8 @@ export function readFaultRule(value: unknown): FaultRule {
 
 interface FaultedRequest {
   readonly path: string;
+  /** Names of the query's parameters. */
+  readonly parameters?: readonly string[];
   readonly orgId: string | null;
 }
 
@@ -128,7 +139,9 @@ function matches(rule: FaultRule, request: FaultedRequest): boolean {
   const isPageFault = (PAGE_KINDS as readonly string[]).includes(rule.kind);
   if (isPageFault && request.path !== "/v1/people") return false;
   const matchesOrganization = rule.orgId === undefined || rule.orgId === request.orgId;
-  return request.path.startsWith(rule.path ?? "/") && matchesOrganization;
+  const { parameter } = rule;
+  const matchesQuery = parameter === undefined || request.parameters?.includes(parameter) === true;
+  return request.path.startsWith(rule.path ?? "/") && matchesOrganization && matchesQuery;
 }
 
 export interface ForeignRequest {

@@ -25,6 +25,7 @@ import { OAuthRoutes } from "./oauth-routes.js";
 import { handlePeopleRequest } from "./people-routes.js";
 
 const MIN_COMPRESSED_BYTES = 1000;
+const SLOW_BYTE_MS = 500;
 const DEFAULT_BOMB_BYTES = 80 * 1024 * 1024;
 const PADDING = Buffer.alloc(1024 * 1024, " ");
 const GATEWAY_PAGE =
@@ -108,7 +109,8 @@ export class SimulatorServer {
       orgId,
       bearer: bearer !== null,
     });
-    const fault = faults.consume({ path: url.pathname, orgId });
+    const parameters = [...url.searchParams.keys()];
+    const fault = faults.consume({ path: url.pathname, parameters, orgId });
     const trackingId = trackingIdOf(request);
     const exchange = new Exchange(this.#context, request, { url, trackingId, fault });
     const hold = holds.take(logEntry);
@@ -156,8 +158,14 @@ export class SimulatorServer {
       response.setHeader("content-encoding", coding.name);
       response.setHeader("vary", "accept-encoding");
     }
-    response.writeHead(reply.status, { "content-length": body.length + padding });
     const faultKind = exchange.fault?.kind;
+    if (faultKind === "truncatedJson") body = body.subarray(0, Math.floor(body.length / 2));
+    const length = faultKind === "shortLength" ? Math.floor(body.length / 2) : body.length;
+    response.writeHead(reply.status, { "content-length": length + padding });
+    if (faultKind === "slowBody") {
+      writeSlowly(response, body);
+      return;
+    }
     if (faultKind === "truncate" || faultKind === "hangInBody") {
       response.flushHeaders();
       response.write(body.subarray(0, Math.floor(body.length / 2)), () => {
@@ -186,6 +194,7 @@ export class SimulatorServer {
     }
     if (fault?.kind === "gzipBomb")
       return { name: "gzip", body: await gzipBomb(body, fault.bytes ?? DEFAULT_BOMB_BYTES) };
+    if (fault?.kind === "truncatedJson") return null;
     const name = context.knobs.compression;
     const { "accept-encoding": acceptEncoding = "" } = request.headers;
     const accepted = acceptEncoding.split(/[,;\s]+/);
@@ -258,6 +267,16 @@ function faultReply(exchange: Exchange): Reply | null {
         body: JSON.stringify(body),
       };
   }
+}
+
+function writeSlowly(response: ServerResponse, body: Buffer): void {
+  let sent = 0;
+  const timer = setInterval(() => {
+    sent += 1;
+    if (sent < body.length) response.write(body.subarray(sent - 1, sent));
+    else response.end(body.subarray(sent - 1));
+  }, SLOW_BYTE_MS);
+  response.once("close", () => clearInterval(timer));
 }
 
 async function writePadding(response: ServerResponse, bytes: number): Promise<void> {

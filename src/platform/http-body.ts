@@ -90,8 +90,7 @@ function collect(response: IncomingMessage, options: BodyOptions): Promise<Uint8
     const onData = (chunk: Buffer): void => {
       const needed = length + chunk.length;
       if (needed > maxBytes) {
-        const text = `A response of Webex exceeds the limit of ${maxBytes} bytes.`;
-        fail(new Fault("webexError", text));
+        fail(tooLong(maxBytes));
         return;
       }
       if (needed > UNLIMITED_RATIO_BYTES && needed > MAX_RATIO * receivedBytes) {
@@ -131,9 +130,13 @@ function collect(response: IncomingMessage, options: BodyOptions): Promise<Uint8
       fail(error as UndecodableBody);
       return;
     }
+    const contentLength = Number(response.headers["content-length"]);
+    if (contentLength > maxBytes) {
+      fail(tooLong(maxBytes));
+      return;
+    }
     if (decoder === null) {
-      const contentLength = Number(response.headers["content-length"]);
-      if (contentLength <= maxBytes) reserve(contentLength);
+      if (contentLength > 0) reserve(contentLength);
     } else {
       source = response.pipe(decoder);
       source.once("error", (error: NodeJS.ErrnoException) => {
@@ -145,6 +148,10 @@ function collect(response: IncomingMessage, options: BodyOptions): Promise<Uint8
     source.on("data", onData);
     source.once("end", finish);
   });
+}
+
+function tooLong(maxBytes: number): Fault {
+  return new Fault("webexError", `A response of Webex exceeds the limit of ${maxBytes} bytes.`);
 }
 
 /** The codes are zlib's and Brotli's, and each Node has others. */

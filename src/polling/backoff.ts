@@ -19,7 +19,7 @@ export class Backoff {
   /**
    * Returns the time from one attempt to the next: between half and all of 1 s, 2 s, 4 s, …, then
    * between nine tenths and all of `maxDelayMs`, which is at most 60 s. `elapsedMs` of it have
-   * passed since the failed attempt began; what is returned is at least between half and all of 1 s.
+   * passed since the failed attempt began; at least between half and all of 1 s is left.
    */
   nextDelay(maxDelayMs = MAX_DELAY_MS, elapsedMs = 0): number {
     const limitMs = Math.min(MAX_DELAY_MS, maxDelayMs);

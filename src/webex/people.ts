@@ -1,3 +1,4 @@
+import type { Fault } from "../faults/fault.js";
 import type { ReusableBuffer } from "../ports/http.js";
 import type { ListedPerson, PersonSnapshot } from "../presence/polled-roster.js";
 import { requestExisting } from "./api-address.js";
@@ -99,6 +100,7 @@ export function createPeopleApi(rest: RestClient, orgId: string): PeopleApi {
     async findByEmail(email, signal) {
       const body = await rest.getObject(`people?email=${encodeURIComponent(email)}`, signal);
       const items = requiredItems(body).slice(0, MAX_LOOKUP_ITEMS);
+      if (items.length > 0 && !items.some(hasId)) throw noPersons();
       return items.flatMap((item) => decodePerson(item, orgId) ?? []);
     },
     async findById(id, signal) {
@@ -230,6 +232,11 @@ export function parseListedPersons(
   const found = findItemRanges(body, ITEM_LIMITS);
   if (found === null) return parseUnusualPage(response, orgId, leftOut);
   leftOut.items += found.leftOut;
+  const parse = ({ start, end }: { start: number; end: number }): unknown =>
+    parseJson(body.subarray(start, end));
+  // Usually the first one has an id, and no other is parsed here.
+  if (found.ranges.length > 0 && !found.ranges.some((range) => hasId(parse(range))))
+    throw noPersons(response);
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   return found.ranges.map(({ start, end }) => ({
     fingerprint: hashRange(view, start, end),
@@ -245,6 +252,15 @@ const ITEM_LIMITS: ItemLimits = {
   maxDepth: MAX_DEPTH,
 };
 
+/** A bot has an id, too. Items of which none has one say nothing of who exists. */
+function hasId(item: unknown): boolean {
+  return isObject(item) && typeof item.id === "string" && item.id !== "";
+}
+
+function noPersons(response?: ReceivedResponse): Fault {
+  return malformedResponse("is a list of something other than people", response);
+}
+
 /** Parses the whole body, which also reports what is wrong with it. */
 function parseUnusualPage(
   response: ReceivedResponse,
@@ -255,6 +271,7 @@ function parseUnusualPage(
     throw malformedResponse("is not a list of people, or exceeds the limits for one", response);
   }
   const items = requiredItems(parseJsonObject(response));
+  if (items.length > 0 && !items.some(hasId)) throw noPersons(response);
   const kept = items.slice(0, ITEM_LIMITS.maxItems);
   leftOut.items += items.length - kept.length;
   return kept.map((item) => ({

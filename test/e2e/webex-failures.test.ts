@@ -65,31 +65,6 @@ describe("e2e: what Webex and others respond", function () {
     });
   });
 
-  for (const [code, faults] of [
-    ["adminRoleLost", [{ path: "/v1/people", status: 403 }]],
-    [
-      "authorizationExpired",
-      [
-        { path: "/v1/people", status: 401 },
-        { path: "/v1/access_token", status: 400 },
-      ],
-    ],
-  ] as const) {
-    it(`worker/poll tries again at once after ${code}`, async () => {
-      for (const fault of faults)
-        harness.webex.fail({ kind: "status", body: "webex", times: null, ...fault });
-      await harness.waitForPhase("blocked", 12_000);
-      await problem(code);
-      expect((await poll()).accepted).to.equal(true);
-      expect((await harness.status()).phase).to.equal("blocked");
-      expect((await harness.get(uri)).reason).to.equal("blocked");
-      harness.webex.clearFaults();
-      expect((await poll()).accepted).to.equal(true);
-      await harness.waitForPhase("polling", 5_000);
-      expect((await harness.get(uri)).reason).to.equal(null);
-    });
-  }
-
   it("a proxy that refuses the connection is named in the status and in the log", async () => {
     await harness.writeSettings(1, ["WebexPresence.Proxy=http://127.0.0.1:1"]);
     const { message, hint } = await problem("webexUnreachable");

@@ -197,6 +197,14 @@ describe("AxiosHttp with compressed responses", () => {
     expect(exact.body.length).to.equal(PAGE.length);
   });
 
+  it("does not read what is announced to be too long", async () => {
+    for (const headers of [{}, { "Content-Encoding": "gzip" }]) {
+      const content = { headers: { ...headers, "Content-Length": 40_000 }, chunks: ["x"] };
+      const fault = await faultOf(get({ ...content, breaksOff: true }, { maxBytes: 39_999 }));
+      expect(fault.message).to.contain("exceeds the limit of 39999 bytes");
+    }
+  });
+
   it("reports a connection that closes in the middle of a compressed response", async () => {
     const half = gzip(PAGE).subarray(0, 20_000);
     const headers = { "Content-Encoding": "gzip", "Content-Length": 40_000 };

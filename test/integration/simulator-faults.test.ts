@@ -250,6 +250,23 @@ describe("simulator: limits, faults and control", () => {
     expect((JSON.parse(body) as Page).items).to.have.length(10);
   });
 
+  it("sends bodies that are slow, cut off, or longer than they say", async () => {
+    webex.fail({ kind: "truncatedJson" });
+    const cutOff = await get();
+    expect(await cutOff.json().catch(() => null)).to.equal(null);
+    webex.set({ compression: "none" });
+    const whole = Number((await get()).headers.get("content-length"));
+    webex.fail({ kind: "shortLength" });
+    const short = await get();
+    expect(Number(short.headers.get("content-length"))).to.equal(Math.floor(whole / 2));
+    await short.text().catch(() => "");
+    webex.fail({ kind: "slowBody" });
+    const slow = await get();
+    const reader = slow.body?.getReader();
+    expect((await reader?.read())?.value).to.have.length(1);
+    await reader?.cancel();
+  });
+
   it("logs requests without secrets", async () => {
     const mark = webex.mark();
     const next = webex.nextRequest({ path: "/v1/people/me" });

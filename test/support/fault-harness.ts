@@ -140,7 +140,7 @@ export class FaultTrial {
     return this.#watched;
   }
 
-  setStatus(uri: string, status: string): void {
+  setStatus(uri: string, status: string | null): void {
     this.#truth?.set(uri, status);
   }
 

@@ -37,4 +37,14 @@ describe("fault rules", () => {
     expect(consume("/v1/people", "A")).to.equal("hang");
     expect(consume("/v1/access_token", "A")).to.equal("hang");
   });
+
+  it("apply only to requests with a certain query parameter", () => {
+    const faults = new FaultQueue();
+    faults.add({ kind: "reset", parameter: "cursor", times: null });
+    const consume = (...parameters: string[]): string | undefined =>
+      faults.consume({ path: "/v1/people", parameters, orgId: null })?.kind;
+    expect(consume()).to.equal(undefined);
+    expect(consume("max")).to.equal(undefined);
+    expect(consume("max", "cursor")).to.equal("reset");
+  });
 });

@@ -95,6 +95,25 @@ describe("PeopleApi", () => {
     ]);
   });
 
+  for (const items of [[1], [null, "x"], [{}], [{ id: 5 }, { id: "" }], [["id"]]]) {
+    it(`takes ${JSON.stringify(items)} for no list of people: nobody is gone because of it`, async () => {
+      for (const body of [
+        { items },
+        JSON.stringify({ items }).replace('"items"', '"\\u0069tems"'),
+      ]) {
+        const people = peopleOver(new ScriptedHttp([{ body }, { body }]));
+        for (const request of [
+          () => people.listPage({ kind: "first", max: 1 }, never),
+          () => people.findByEmail("a@x.example", never),
+        ]) {
+          const { code, message } = await faultOf(request());
+          expect(code).to.equal("webexError");
+          expect(message).to.include("something other than people");
+        }
+      }
+    });
+  }
+
   it("skips bots, guests and items without an id, but counts them as items", async () => {
     const items = [
       { id: "1", type: "bot" },
@@ -291,8 +310,12 @@ describe("Limits of what is read of the list of people", () => {
       ["null", 500_000],
       ["[]", 500_000],
     ] as const) {
-      const body = `{"items":[${`${item},`.repeat(count)}${item}]}`;
+      const rest = `${`${item},`.repeat(count - 1)}${item}]}`;
+      const body = `{"items":[{"id":"1"},${rest}`;
       const start = performance.now();
+      expect((await faultOf(firstPage([{ body: `{"items":[${rest}` }]))).code).to.equal(
+        "webexError",
+      );
       const page = await firstPage([{ body }]);
       expect(read(page)).to.have.length(10_000);
       expect(page.leftOut).to.deep.equal({ items: count + 1 - 10_000, values: 0 });
