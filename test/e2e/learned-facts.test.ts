@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 
@@ -103,27 +103,4 @@ describe("e2e: what a restart need not learn again", function () {
     await harness.authorize(0, host);
     return host;
   }
-});
-
-describe("e2e: a learned file that is damaged", () => {
-  let harness: WorkerHarness;
-
-  afterEach(() => harness.stop());
-
-  it("lets the worker start as usual", async () => {
-    harness = await WorkerHarness.startPolling({ speed: 0 });
-    await harness.host.shutdown();
-    for (const text of ["", "{", "[1]", '{"organizations":{"x":{"requestsPerMinute":"many"}}}']) {
-      writeFileSync(join(harness.logDirectory, "learned.json"), text);
-      await harness.host.start();
-      await harness.authorize();
-      const { problems } = await harness.waitForSweep();
-      expect(
-        problems.map(({ code }) => code),
-        text,
-      ).to.deep.equal(["memorySecretStore"]);
-      await harness.host.shutdown();
-    }
-    await harness.host.start();
-  });
 });
