@@ -44,8 +44,8 @@ describe("records of the keychain", () => {
         expect(grant.accessToken.reveal()).not.to.equal("");
         expect(new Date(grant.grantedAt).toISOString()).to.match(/^\d{4}-/);
         // Written again, it is the same.
-        const again = decodeGrant(encodeGrant(grant));
-        expect(again && encodeGrant(again)).to.equal(encodeGrant(grant));
+        const repeated = decodeGrant(encodeGrant(grant));
+        expect(repeated && encodeGrant(repeated)).to.equal(encodeGrant(grant));
       }),
       { numRuns: 800 },
     );

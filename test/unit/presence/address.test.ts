@@ -159,13 +159,13 @@ describe("normalizeAddress", () => {
     const text = fc.array(character, { maxLength: 30 }).map((parts) => parts.join(""));
     fc.assert(
       fc.property(text, (any) => {
-        for (const [normalize, again] of [
+        for (const [normalize, repeat] of [
           [normalizeAddress, normalizeOwnAddress],
           [normalizeOwnAddress, normalizeOwnAddress],
         ] as const) {
           const address = normalize(any);
           // `%` and `;` in a normalized address are not read as a URI's a second time.
-          if (address !== null) expect(again(address)).to.equal(address);
+          if (address !== null) expect(repeat(address)).to.equal(address);
         }
         expect(readingsOf(addressKey(any) ?? "x")).to.have.length.within(1, 2);
       }),
