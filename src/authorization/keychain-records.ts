@@ -30,8 +30,8 @@ function accountName(orgId: string): string {
 }
 
 /**
- * No record is longer: its texts have at most 16,384 characters each, of which JSON makes six in the
- * worst case.
+ * No record is longer: its texts have at most 16,384 characters each, of which JSON makes six in
+ * the worst case.
  */
 const MAX_RECORD_LENGTH = 2 ** 20;
 

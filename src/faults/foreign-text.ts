@@ -97,7 +97,7 @@ export function toPrintable(text: string): string {
   return text.replace(UNPRINTABLE, " ");
 }
 
-/** As JSON that is safe to print: what `toPrintable` replaces is escaped, so that nothing is lost. */
+/** As JSON that is safe to print: what `toPrintable` replaces is escaped, and nothing is lost. */
 export function toPrintableJson(value: unknown, indent = 0): string {
   return JSON.stringify(value, null, indent).replace(UNPRINTABLE_IN_JSON, escapeCharacter);
 }

@@ -140,11 +140,11 @@ async function createProxyAgents(proxy: URL, options: AgentOptions): Promise<Age
 }
 
 /**
- * https-proxy-agent keeps a proxy's response to CONNECT until its header is complete, and copies all
- * of it for each piece that arrives: an endless header would fill the memory and stop the worker.
- * The library does not tell of its socket, but Node.js does, while `connect` runs. (It tells of no
- * socket with TLS: a proxy with https, which only HTTPS_PROXY can name, is limited by the request's
- * time alone.)
+ * https-proxy-agent keeps a proxy's response to CONNECT until its header is complete, and copies
+ * all of it for each piece that arrives: an endless header would fill the memory and stop the
+ * worker. The library does not tell of its socket, but Node.js does, while `connect` runs. (It
+ * tells of no socket with TLS: a proxy with https, which only HTTPS_PROXY can name, is limited by
+ * the request's time alone.)
  */
 async function limitProxyHeader(connect: () => Promise<Socket>): Promise<Socket> {
   const sockets: Socket[] = [];

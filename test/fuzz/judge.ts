@@ -21,7 +21,7 @@ const MIN_DEEP_BYTES = 64 * 1024;
 
 type Body = { jsonrpc?: unknown; id?: unknown; method?: unknown } | null | undefined;
 
-export interface Verdict {
+export interface Judgement {
   /** From the last byte to the answer or the end. */
   readonly ms: number;
   /** Whether the target can be used for another stream. */
@@ -48,7 +48,7 @@ export class Conversation {
   }
 
   /** Rejects with an `Offence`. */
-  async judge(stream: Stream): Promise<Verdict> {
+  async judge(stream: Stream): Promise<Judgement> {
     const bytes = Buffer.concat(stream.chunks);
     const read = readStream(bytes);
     const bodies = parseBodies(read);
@@ -93,7 +93,8 @@ export class Conversation {
     const isShutDown = answer.error?.code === INVALID_REQUEST;
     if (answer.error !== undefined && !isShutDown)
       throw new Offence(`worker/status failed: ${JSON.stringify(answer.error)}`);
-    if (!mayExit) await this.#untilAnswered();
+    // After shutdown, the host waits for nothing but the end.
+    if (!mayExit && !isShutDown) await this.#untilAnswered();
     if (!mayExit && !isShutDown) return true;
     this.target.end();
     await this.#untilExit("the end of the stream", [0, 1]);
@@ -189,8 +190,9 @@ export class Conversation {
     if (error.code === INTERNAL_ERROR) throw new Offence(`A defect: ${text}`);
     if (error.code === PARSE_ERROR && error.message.includes("does not follow the protocol"))
       this.#hasReportedEnd = true;
-    const told = JSON.stringify(error);
-    if (told.includes(SECRET) || STACK.test(told)) throw new Offence(`It tells too much: ${text}`);
+    const errorText = JSON.stringify(error);
+    if (errorText.includes(SECRET) || STACK.test(errorText))
+      throw new Offence(`It tells too much: ${text}`);
   }
 
   #checkLog(): void {

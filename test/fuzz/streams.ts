@@ -72,7 +72,7 @@ const call = fc
   .tuple(id, fc.constantFrom(...SESSION))
   .map(([callId, [method, params]]) => ({ jsonrpc: "2.0", id: callId, method, params }));
 
-/** Sets a member, by its name in the text: an object literal would treat `__proto__` differently. */
+/** Sets a member, also `__proto__`, which an object literal would treat differently. */
 function withMember(object: object, name: string, member: unknown): object {
   return Object.fromEntries([...Object.entries(object), [name, member]]);
 }

@@ -104,6 +104,13 @@ const EXIT_CODES: Readonly<Record<ChannelEndReason, number>> = {
   protocolError: 65,
 };
 
+/** Nobody tells it when to answer. */
+class AnsweringPresence extends FakePresence {
+  override get(uris: readonly string[]): ReturnType<FakePresence["get"]> {
+    return super.get(uris, 0, new AbortController().signal);
+  }
+}
+
 /** The worker's channel and protocol in this process, with fakes of what is behind them. */
 export class ChannelTarget implements Target {
   readonly kind = "channel";
@@ -121,7 +128,7 @@ export class ChannelTarget implements Target {
     };
     this.#server = new RpcServer({
       channel: new JsonRpcChannel(input, output),
-      presence: new FakePresence(),
+      presence: new AnsweringPresence(),
       authorization: new FakeAuthorization(),
       status: new FakeStatus(),
       poll: () => ({ accepted: true, nextPossibleAt: null }),

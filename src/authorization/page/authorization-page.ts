@@ -69,8 +69,8 @@ export class HtmlTemplates {
   }
 
   /**
-   * Text is made printable and escaped, HTML is inserted as it is, and null inserts nothing. Throws if the file has no
-   * such template, or if a placeholder has no value.
+   * Text is made printable and escaped, HTML is inserted as it is, and null inserts nothing. Throws
+   * if the file has no such template, or if a placeholder has no value.
    */
   render(
     id: string,

@@ -150,6 +150,28 @@ describe("normalizeAddress", () => {
       ),
     );
   });
+
+  it("takes any text, and leaves a normalized address as it is", () => {
+    const character = fc.oneof(
+      fc.constantFrom(..."<>@%;?:\"', .aA0".split(""), "%40", "sip:", "\u0000", "\u202e", "İ", "ß"),
+      fc.nat(0xffff).map((code) => String.fromCharCode(code)),
+    );
+    const text = fc.array(character, { maxLength: 30 }).map((parts) => parts.join(""));
+    fc.assert(
+      fc.property(text, (any) => {
+        for (const [normalize, repeat] of [
+          [normalizeAddress, normalizeOwnAddress],
+          [normalizeOwnAddress, normalizeOwnAddress],
+        ] as const) {
+          const address = normalize(any);
+          // `%` and `;` in a normalized address are not read as a URI's a second time.
+          if (address !== null) expect(repeat(address)).to.equal(address);
+        }
+        expect(readingsOf(addressKey(any) ?? "x")).to.have.length.within(1, 2);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
 });
 
 describe("normalizeOwnAddress", () => {

@@ -3,74 +3,16 @@ import { expect } from "chai";
 import { MAX_LIFETIME_SECONDS } from "../../../src/authorization/grant.js";
 import { Fault, type FaultCode, type FaultDetails } from "../../../src/faults/fault.js";
 import { JsonRpcChannel } from "../../../src/platform/json-rpc/channel.js";
-import type { Channel, ChannelEndReason } from "../../../src/ports/channel.js";
-import { RpcServer } from "../../../src/rpc/rpc-server.js";
-import { isMethodName, type MethodName, PARAMS, type Params } from "../../../src/rpc/params.js";
+import { isMethodName, type MethodName, PARAMS } from "../../../src/rpc/params.js";
 import { RESULTS } from "../../../src/rpc/results.js";
 import { ByteHost, frame, request } from "../../support/byte-host-fake.js";
 import { FakeChannel, type Outcome } from "../../support/channel-fake.js";
-import { FakeClock, SeededRandom, settle } from "../../support/clock-fake.js";
-import {
-  FakeAuthorization,
-  FakePresence,
-  FakeStatus,
-  presenceRecord,
-} from "../../support/rpc-services-fake.js";
-import { RecordingLogger } from "../../support/logger-fake.js";
+import { settle } from "../../support/clock-fake.js";
+import { presenceRecord } from "../../support/rpc-services-fake.js";
+import { launchOn } from "../../support/rpc-server-fixture.js";
 
 function launch() {
   return launchOn(new FakeChannel());
-}
-
-function launchOn<C extends Channel>(channel: C) {
-  const presence = new FakePresence();
-  const authorization = new FakeAuthorization();
-  const status = new FakeStatus();
-  const clock = new FakeClock();
-  const logger = new RecordingLogger();
-  const introductions: Params<"initialize">[] = [];
-  const exits: number[] = [];
-  const ends: ChannelEndReason[] = [];
-  const polled: (string | null)[] = [];
-  let shutdowns = 0;
-  new RpcServer({
-    channel,
-    presence,
-    authorization,
-    status,
-    poll: (orgId) => {
-      polled.push(orgId);
-      if (orgId === "nobody")
-        throw new Fault("unknownOrganization", "No authorization names this organization.");
-      return { accepted: true, nextPossibleAt: null };
-    },
-    version: "1.2.3",
-    openRpc: async () => ({ openrpc: "1.3.2" }),
-    clock,
-    crypto: new SeededRandom(),
-    logger,
-    onInitialize: (params) => introductions.push(params),
-    onShutdown: () => {
-      shutdowns += 1;
-    },
-    onExit: (code) => exits.push(code),
-    onEnd: (end) => ends.push(end),
-  }).start();
-  return {
-    channel,
-    presence,
-    authorization,
-    status,
-    clock,
-    logger,
-    introductions,
-    exits,
-    ends,
-    polled,
-    get shutdowns() {
-      return shutdowns;
-    },
-  };
 }
 
 async function issuesOf(

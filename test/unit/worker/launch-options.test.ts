@@ -1,5 +1,7 @@
 import { expect } from "chai";
+import fc from "fast-check";
 
+import { toPrintable } from "../../../src/faults/foreign-text.js";
 import { readLaunchArguments } from "../../../src/platform/node-process.js";
 import { checkLaunchOptions } from "../../../src/worker/launch-options.js";
 
@@ -112,4 +114,37 @@ describe("worker/launch-options", () => {
       expect(error.split("\n")).to.have.length(1);
     });
   }
+
+  it("gives options in their limits or one line of error, for any arguments", () => {
+    const word = fc.oneof(
+      fc.constantFrom("--settings", "--host-pid", "--log-dir", "--log-level", "--secret-store"),
+      fc.constantFrom("=", "--", "-", "", "1", "-1", "1e3", "debug", "__proto__", "a\nb", "memory"),
+      fc.constantFrom(
+        "--settings=a",
+        "--host-pid=7",
+        "--constructor=1",
+        "--__proto__",
+        "\u001b[2J",
+      ),
+      fc.string({ maxLength: 5 }),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(word, { maxLength: 6 }),
+        fc.constantFrom(LINUX, WINDOWS),
+        (argv, env) => {
+          const result = options(argv, env);
+          if ("error" in result) {
+            expect(toPrintable(result.error)).to.match(/\.$/);
+            return;
+          }
+          expect(result.settingsPath).not.to.equal("");
+          if (result.hostPid !== null) expect(result.hostPid).to.be.within(1, 0x7fffffff);
+          expect(result.secretStore).to.be.oneOf(["keychain", "memory"]);
+          expect(result.logLevel).to.be.oneOf([null, "error", "warn", "info", "debug"]);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
 });
