@@ -110,8 +110,8 @@ export class NameLookup {
     this.#child = null;
     clearTimeout(this.#idleTimer);
     child.kill("SIGKILL");
-    for (const { reject } of this.#pending.values())
-      reject(new Error("The process that resolves names has ended."));
+    for (const pending of this.#pending.values())
+      pending.reject(new Error("The process that resolves names has ended."));
     this.#pending.clear();
   }
 }

@@ -41,7 +41,7 @@ describeFaults("the proxy's password", [
         const args = ["dist/cli.cjs", "secret", "proxy", "--settings", trial.harness.settingsPath];
         const stdio = ["pipe", "ignore", "inherit"] as const;
         const command = spawn(process.execPath, args, { env: keyring.env, stdio: [...stdio] });
-        command.stdin?.end(`${CREDENTIALS.password}\n`);
+        command.stdin.end(`${CREDENTIALS.password}\n`);
         expect(await once(command, "exit")).to.deep.equal([0, null]);
       });
       await trial.expectRecovery(PASSWORD_LIMIT_MS);

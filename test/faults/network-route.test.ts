@@ -1,7 +1,23 @@
 import { describeFaults } from "../support/fault-harness.js";
 import { missingForRoutes as missing, watchWorkerInNetwork } from "../support/route-fixture.js";
+import { watchSecureWorker } from "../support/tls-fixture.js";
 
 describeFaults("routes", [
+  {
+    fault: "Connections to Webex are refused",
+    made: "the server closes its port",
+    shown: "`webexUnreachable`: the connection was refused; records keep their age",
+    heals: "by itself, within one interval after the port is open again",
+    run: async (trial) => {
+      const { front } = await watchSecureWorker(trial);
+      await front.close();
+      await trial.expectProblem("webexUnreachable", /refused the connection/);
+      trial.beginWaiting();
+      await trial.last(5_000);
+      await trial.end(() => front.listen());
+      await trial.expectRecovery();
+    },
+  },
   {
     fault: "The machine has no route to Webex",
     made: "the only interface of the worker's network namespace is switched off",

@@ -1,5 +1,9 @@
+import { existsSync, readFileSync } from "node:fs";
+
 import { expect } from "chai";
 
+import { isAlive } from "../../src/platform/node-process.js";
+import { waitUntil } from "../support/clock-fake.js";
 import { DnsServer, missingForNames, WEBEX_NAME } from "../support/dns-fixture.js";
 import { describeFaults, type FaultTrial } from "../support/fault-harness.js";
 import { SilentServer, TemporaryFolder } from "../support/network-fixture.js";
@@ -14,6 +18,14 @@ const ENDS: Readonly<Record<string, (harness: WorkerHarness) => unknown>> = {
   "the end of stdin": ({ host }) => host.stdin?.end(),
   SIGTERM: ({ host }) => host.kill("SIGTERM"),
 };
+
+/** The processes that a worker has started. proc(5): /proc/pid/task/tid/children. */
+function childrenOf(pid: number): number[] {
+  const path = `/proc/${pid}/task/${pid}/children`;
+  return existsSync(path)
+    ? readFileSync(path, "latin1").split(" ").map(Number).filter(Boolean)
+    : [];
+}
 
 /** For each end: starts a worker that asks Webex, and ends it while it waits for an answer. */
 async function endEach(
@@ -30,10 +42,12 @@ async function endEach(
     // The import asks Webex whose grant it is.
     harness.authorize().catch(() => undefined);
     await harness.waitFor("a request", () => (isWaiting(harness) ? true : null), 15_000);
+    const children = childrenOf(harness.host.pid ?? 0);
     const endedAt = performance.now();
     void end(harness);
     expect(await harness.host.exited(), name).to.deep.equal({ code: 0, signal: null });
     durations.push(performance.now() - endedAt);
+    await waitUntil(() => !children.some((pid) => isAlive(pid)), EXIT_LIMIT_MS);
   }
   const longest = Math.max(...durations);
   trial.measure(`exited within ${(longest / 1000).toFixed(2)} s`);

@@ -50,10 +50,10 @@ describe("NameLookup", function () {
     const names = new NameLookup(process.env, 50);
     const options = [{}, { all: true }, { family: 4 }, { family: 4, all: true }, { hints: 0 }];
     for (const each of options) {
-      const expected = await answerOf(lookup as LookupFunction, "localhost", each);
+      const expected = await answerOf(lookup, "localhost", each);
       expect(await answerOf(names.lookup, "localhost", each)).to.deep.equal(expected);
     }
-    const failure = await answerOf(lookup as LookupFunction, IMPOSSIBLE_NAME);
+    const failure = await answerOf(lookup, IMPOSSIBLE_NAME);
     expect(failure)
       .to.have.property("code")
       .that.matches(/^(ENOTFOUND|EAI_)/);

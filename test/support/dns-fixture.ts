@@ -84,9 +84,8 @@ export class DnsServer {
   takeWaitingQuery(): boolean {
     const [a = 0, b = 0, c = 0, d = 0] = this.address.split(".").map(Number);
     const local = Buffer.from([d, c, b, a]).toString("hex").toUpperCase();
-    const line = readFileSync("/proc/net/udp", "latin1").match(
-      new RegExp(`${local}:0035 \\S+ \\S+ \\w+:(\\w+)`),
-    );
+    const pattern = new RegExp(`${local}:0035 \\S+ \\S+ \\w+:(\\w+)`);
+    const line = pattern.exec(readFileSync("/proc/net/udp", "latin1"));
     const queuedBytes = Number.parseInt(line?.[1] ?? "0", 16);
     const isMore = queuedBytes > this.#queuedBytes;
     this.#queuedBytes = queuedBytes;
@@ -100,7 +99,7 @@ export class DnsServer {
   async stop(): Promise<void> {
     const dnsmasq = this.#process;
     this.#process = null;
-    if (dnsmasq === null || dnsmasq.exitCode !== null) return;
+    if (dnsmasq?.exitCode !== null) return;
     const exited = new Promise((resolve) => dnsmasq.once("exit", resolve));
     dnsmasq.kill("SIGKILL");
     await exited;

@@ -35,7 +35,7 @@ export async function watchSecureWorker(
 /** A row in which the server presents something else for a while. */
 export function untilServerIsRight(
   row: Pick<Fault, "fault" | "made" | "shown">,
-  wrong: (all: TestCertificates) => TlsOptions,
+  presented: (all: TestCertificates) => TlsOptions,
   message: RegExp,
   options: WorkerHarnessOptions & { readonly log?: string } = {},
 ): Fault {
@@ -45,7 +45,7 @@ export function untilServerIsRight(
     run: async (trial) => {
       const { log = "", ...more } = options;
       const { front, certificates: all } = await watchSecureWorker(trial, more);
-      await front.use(wrong(all));
+      await front.use(presented(all));
       const mark = trial.harness.webex.mark();
       await trial.expectProblem("webexUnreachable", message);
       expect(await trial.log()).to.include(log);
