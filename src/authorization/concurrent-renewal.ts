@@ -9,14 +9,14 @@ import { delay } from "./shared-task.js";
  * The keychain is read at once and after each of these delays before a refusal is reported, and
  * then every second while another process has announced a renewal and not ended it.
  */
-const REREAD_DELAYS_MS = [200, 600, 1_200] as const;
-const LATER_REREAD_DELAY_MS = 1_000;
+const READING_DELAYS_MS = [200, 600, 1_200] as const;
+const LATER_READING_DELAY_MS = 1_000;
 /**
  * While another process has announced its renewal within this time, it is better to wait for its
  * result than to send the refresh token twice: some servers end a grant for that (RFC 9700).
  */
 const FIRST_COME_MS = 3_000;
-const FIRST_COME_REREAD_DELAY_MS = 200;
+const FIRST_COME_READING_DELAY_MS = 200;
 
 /** What a refresh is sent with. */
 export interface UsedGrant {
@@ -28,7 +28,7 @@ interface ConcurrentRenewalOptions<T extends UsedGrant> {
   readonly orgId: string;
   readonly renewals: RenewalAnnouncements;
   /** Reads the keychain. */
-  readonly reread: (signal: AbortSignal) => Promise<T>;
+  readonly read: (signal: AbortSignal) => Promise<T>;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -56,19 +56,19 @@ export class ConcurrentRenewal<T extends UsedGrant> {
   async awaitFirstComer(current: T, signal: AbortSignal): Promise<T | null> {
     const mayCome = (): Promise<boolean> => this.#isRenewedByOther(FIRST_COME_MS);
     if (!(await mayCome())) return null;
-    return this.#awaitReplacement(current, signal, async (rereads) => {
-      const isEarly = rereads < FIRST_COME_MS / FIRST_COME_REREAD_DELAY_MS;
-      return isEarly && (await mayCome()) ? FIRST_COME_REREAD_DELAY_MS : null;
+    return this.#awaitReplacement(current, signal, async (readings) => {
+      const isEarly = readings < FIRST_COME_MS / FIRST_COME_READING_DELAY_MS;
+      return isEarly && (await mayCome()) ? FIRST_COME_READING_DELAY_MS : null;
     });
   }
 
   /** Returns what another process has stored in place of what Webex refused, or null. */
   findReplacement(refused: T, isWorthWaiting: boolean, signal: AbortSignal): Promise<T | null> {
-    return this.#awaitReplacement(refused, signal, async (rereads) => {
+    return this.#awaitReplacement(refused, signal, async (readings) => {
       if (!isWorthWaiting) return null;
-      const delayMs = REREAD_DELAYS_MS[rereads];
+      const delayMs = READING_DELAYS_MS[readings];
       if (delayMs !== undefined) return delayMs;
-      return (await this.#isRenewedByOther()) ? LATER_REREAD_DELAY_MS : null;
+      return (await this.#isRenewedByOther()) ? LATER_READING_DELAY_MS : null;
     });
   }
 
@@ -84,15 +84,15 @@ export class ConcurrentRenewal<T extends UsedGrant> {
   async #awaitReplacement(
     used: T,
     signal: AbortSignal,
-    nextDelay: (rereads: number) => Promise<number | null>,
+    nextDelay: (readings: number) => Promise<number | null>,
   ): Promise<T | null> {
-    for (let rereads = 0; ; rereads += 1) {
-      const latest = await this.#options.reread(signal);
+    for (let readings = 0; ; readings += 1) {
+      const latest = await this.#options.read(signal);
       const isSame =
         latest.newest.refreshToken.equals(used.newest.refreshToken) &&
         latest.client.clientSecret.equals(used.client.clientSecret);
       if (!isSame) return latest;
-      const delayMs = await nextDelay(rereads);
+      const delayMs = await nextDelay(readings);
       if (delayMs === null) return null;
       await delay(this.#options.clock, delayMs, signal);
     }

@@ -80,7 +80,7 @@ export class OrganizationTokenSource implements TokenSource {
     this.#concurrent = new ConcurrentRenewal({
       ...options,
       renewals: options.grantStore.renewals,
-      reread: (signal) => this.#rereadGrants(signal),
+      read: (signal) => this.#rereadGrants(signal),
     });
   }
 

@@ -28,7 +28,7 @@ async function endDuringRenewal(
   const { webex, host } = trial.harness;
   const response = webex.holdNext(({ path }) => path === TOKEN_PATH, 15_000);
   trial.cleanUp(() => response.release());
-  await forceRenewal(trial);
+  void forceRenewal(trial);
   await response.held;
   const { ended } = await begin();
   await trial.last(RESPONSE_MS);

@@ -92,7 +92,7 @@ describeFaults("Several processes with one grant", [
       const { webex } = trial.harness;
       const response = webex.holdNext(({ path }) => path === TOKEN_PATH, 15_000);
       trial.cleanUp(() => response.release());
-      await forceRenewal(trial);
+      void forceRenewal(trial);
       await response.held;
       const refusal = webex.nextRequest({ path: TOKEN_PATH, status: 400 }, 15_000);
       await poll(second);
@@ -122,7 +122,7 @@ describeFaults("Several processes with one grant", [
       const { webex } = trial.harness;
       const response = webex.holdNext(({ path }) => path === TOKEN_PATH, 15_000);
       trial.cleanUp(() => response.release());
-      await forceRenewal(trial);
+      void forceRenewal(trial);
       await response.held;
       const refusal = webex.nextRequest({ path: TOKEN_PATH, status: 400 }, 15_000);
       await poll(second);

@@ -6,10 +6,17 @@ import type { PresenceRecord } from "./worker-harness.js";
 
 export const TOKEN_PATH = "/v1/access_token";
 
-/** Ends the access token. */
-export async function forceRenewal(trial: FaultTrial): Promise<void> {
-  trial.harness.webex.expireAccessTokens();
-  await poll(trial.harness.host);
+/**
+ * Ends the access token, and has the worker ask Webex at once for somebody's presence: it renews
+ * the token. Resolves with the answer, or with null if the worker ends before.
+ */
+export async function forceRenewal(trial: FaultTrial): Promise<unknown> {
+  const { webex, host } = trial.harness;
+  webex.expireAccessTokens();
+  const [uri] = trial.watched;
+  return host
+    .request("presence/get", { uri, maxAgeSeconds: 0, maxWaitMs: 5_000 })
+    .catch(() => null);
 }
 
 /** Has a worker ask Webex now: if the access token has ended, it renews it. */
