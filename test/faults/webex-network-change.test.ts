@@ -4,7 +4,8 @@ import { describeFaults } from "../support/fault-harness.js";
 import { PAGES } from "../support/webex-answers-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 
-const INTERFACE = `ucxnet${process.pid}`;
+const INTERFACE = `ucxa${process.pid}`;
+const PEER = `ucxb${process.pid}`;
 const ip = (...args: string[]): void => {
   execFileSync("ip", args, { stdio: "pipe" });
 };
@@ -13,7 +14,7 @@ const ip = (...args: string[]): void => {
 function findMissing(): string | null {
   if (process.platform !== "linux") return "only Linux has virtual interfaces for a test";
   try {
-    ip("link", "add", INTERFACE, "type", "veth");
+    ip("link", "add", INTERFACE, "type", "veth", "peer", "name", PEER);
     ip("link", "del", INTERFACE);
     return null;
   } catch {
@@ -35,9 +36,11 @@ describeFaults("Webex's transport", [
       await trial.expectProblem("webexUnreachable", /has not responded for more than 10 s/);
       await trial.end(() => {
         webex.clearFaults();
-        ip("link", "add", INTERFACE, "type", "veth");
+        ip("link", "add", INTERFACE, "type", "veth", "peer", "name", PEER);
         trial.cleanUp(() => ip("link", "del", INTERFACE));
         ip("address", "add", "198.51.100.7/32", "dev", INTERFACE);
+        // Without its peer, an interface has no carrier, and no program sees its addresses.
+        for (const name of [PEER, INTERFACE]) ip("link", "set", name, "up");
       });
       await trial.expectRecovery(3_500);
     },

@@ -19,9 +19,9 @@ export const LATER_PAGES: RequestKind = { path: "/v1/people", parameter: "cursor
 export const LOOKUPS: RequestKind = { path: "/v1/people", parameter: "email" };
 export const RENEWALS: RequestKind = { path: "/v1/access_token" };
 
-/** Three pages for the 30 persons of `WorkerHarness`. */
+/** Three pages for the 30 persons and the bot of `WorkerHarness`. */
 export function startWithSeveralPages(): Promise<WorkerHarness> {
-  return WorkerHarness.startPolling({ maxPageSize: 10 });
+  return WorkerHarness.startPolling({ maxPageSize: 11 });
 }
 
 /** Each poll needs a new token. */
