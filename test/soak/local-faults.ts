@@ -108,7 +108,8 @@ export const PROCESS_FAULTS: readonly SoakFault[] = [
     shown: problemShown(["settingsMissing"], MISSING_MS),
     gone: phaseShown("polling", EDIT_MS),
     after: ({ disallow }) => disallow("disabled"),
-    problems: ["settingsMissing"],
+    // The grant is not for the ApiUrl of the defaults.
+    problems: ["settingsMissing", "authorizationRequired"],
   },
 ];
 
