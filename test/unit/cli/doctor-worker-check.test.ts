@@ -142,7 +142,9 @@ describe("cli/doctor: the running worker", () => {
     await mkdir(join(folder, "status.json"));
     const { found } = await run([]);
     expect(found[0]).to.include({ state: "skipped", hint: null });
-    expect(found[0]?.message).to.include("It is unknown").and.to.include("is not a regular file");
+    expect(found[0]?.message)
+      .to.include("It is unknown")
+      .and.to.include("it is not a regular file");
   });
 
   it("warns if the log folder cannot be written", async () => {
