@@ -1,6 +1,6 @@
 // npm run faults: runs the fault matrix (test/faults) against the built worker, prints the table
-// with a result for each row, and ends with "N passed, N failed". With --record, the table also goes
-// to docs/faults.md. Other arguments go to mocha: `npm run faults -- --grep proxy`.
+// with a result for each row, and ends with "N passed, N failed". With --record, the table is also
+// written to docs/faults.md. Other arguments go to mocha: `npm run faults -- --grep proxy`.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -5,7 +5,6 @@ import type { SecretStore } from "../ports/secret-store.js";
 import { organizationUuid } from "../webex/ids.js";
 import type { OAuthClient } from "../webex/oauth.js";
 import { isValidTime, type Grant } from "./grant.js";
-import type { Renewal } from "./renewal-announcements.js";
 
 // The accounts of the keychain's service `ucx-webex-presence`.
 export const CLIENT_ACCOUNT = "client";
@@ -18,6 +17,13 @@ export const PROXY_ACCOUNT = "proxy";
  */
 export function grantAccount(orgId: string): string {
   return `grant:${accountName(orgId)}`;
+}
+
+/** The announcement of a process that renews a grant. */
+export interface Renewal {
+  readonly renewer: string;
+  /** Milliseconds since the epoch. */
+  readonly announcedAt: number;
 }
 
 /** Who renews the grant at the moment. Contains no secret. */

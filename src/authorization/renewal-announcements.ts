@@ -1,6 +1,11 @@
 import type { Clock } from "../ports/clock.js";
 import type { SecretStore } from "../ports/secret-store.js";
-import { decodeRenewals, encodeRenewals, renewalAccount } from "./keychain-records.js";
+import {
+  decodeRenewals,
+  encodeRenewals,
+  type Renewal,
+  renewalAccount,
+} from "./keychain-records.js";
 
 /**
  * Longer than Webex may take to respond to a refresh, and the keychain to store the result: after
@@ -72,10 +77,4 @@ export class RenewalAnnouncements {
         other !== renewer && announcedAt <= now && now - announcedAt < LONGEST_RENEWAL_MS,
     );
   }
-}
-
-export interface Renewal {
-  readonly renewer: string;
-  /** Milliseconds since the epoch. */
-  readonly announcedAt: number;
 }

@@ -82,8 +82,8 @@ describe("pages with watched persons", () => {
     const refetched = people.requestNames.slice(length).filter((name) => name === "next=3");
     expect(refetched.length).to.be.at.least(3);
     expect(poller.learned().honorsOldLinks).to.equal(true);
-      expect(codes()).to.deep.equal([]);
-    });
+    expect(codes()).to.deep.equal([]);
+  });
 
   it("are refetched soon after a time in which links formed a loop", async () => {
     const { clock, people, roster, codes, start } = createLargeOrganization([3, 4, 12]);
