@@ -55,7 +55,11 @@ const METHODS: Record<MethodName, readonly [summary: string, ...errors: ErrorNam
     "webexUnreachable",
     "cancelled",
   ],
-  "authorization/list": ["Lists the authorizations in the keychain.", "keychainUnavailable"],
+  "authorization/list": [
+    "Lists the authorizations in the keychain.",
+    "keychainUnavailable",
+    "cancelled",
+  ],
   "authorization/revoke": [
     "Removes the authorization of an organization from the keychain, whatever Webex responds.",
     "unknownOrganization",

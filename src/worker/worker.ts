@@ -1,4 +1,4 @@
-import { asFault } from "../faults/fault.js";
+import { asFault, Fault } from "../faults/fault.js";
 import { type Disposer, Emitter } from "../faults/emitter.js";
 import type { ChannelEndReason } from "../ports/channel.js";
 import { RpcServer } from "../rpc/rpc-server.js";
@@ -37,7 +37,7 @@ export class Worker {
   readonly #pollRequests: PollRequestWatcher;
   readonly #networkWatcher: NetworkWatcher;
   readonly #rpc: RpcServer;
-  readonly #events = new Emitter<{ settingsLoaded: undefined }>();
+  readonly #events = new Emitter<{ settingsLoaded: undefined; shutDown: undefined }>();
   readonly #disposers: Disposer[] = [];
   #ending: Promise<void> | null = null;
   #exit: (code: ExitCode) => void = () => undefined;
@@ -57,9 +57,13 @@ export class Worker {
       ports.statusFile,
       log,
     );
-    const settingsLoaded = new Promise<void>((resolve) => {
+    const settingsLoaded = new Promise<void>((resolve, reject) => {
       this.#events.on("settingsLoaded", resolve);
+      this.#events.on("shutDown", () => {
+        reject(new Fault("cancelled", "The worker shuts down before it has read its settings."));
+      });
     });
+    settingsLoaded.catch(() => "is reported to those who wait for it");
     this.#components = createComponents(ports, this.#status, settingsLoaded);
     this.#reconciler = new Reconciler({
       components: this.#components,
@@ -196,6 +200,7 @@ export class Worker {
   async #shutDown(): Promise<void> {
     const { organizations, authorizations } = this.#components;
     this.#reconciler.stop();
+    this.#events.emit("shutDown");
     this.#pollRequests.stop();
     this.#networkWatcher.stop();
     const work = Promise.allSettled([organizations.stop(), authorizations.cancel()]);

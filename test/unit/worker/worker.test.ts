@@ -335,6 +335,22 @@ describe("worker/worker", () => {
     expect(await clock.until(ended, 1_000)).to.equal(0);
   });
 
+  it("cancels what waits for the settings when the host shuts it down before they are read", async () => {
+    const { clock, channel, worker } = createHarness();
+    const ended = worker.run();
+    const calls = [
+      channel.request("authorization/list"),
+      channel.request("authorization/begin", { method: "device" }),
+      channel.request("authorization/revoke", { orgId: "org" }),
+      channel.request("authorization/import", { refreshToken: "refresh" }),
+    ];
+    await channel.request("shutdown");
+    const codes = (await Promise.all(calls)).map(({ error }) => error?.code);
+    expect(codes).to.deep.equal([-32800, -32800, -32800, -32800]);
+    void worker.stop(0, "a test");
+    expect(await clock.until(ended, 1_000)).to.equal(0);
+  });
+
   it("stops when the host's process is gone; the first exit code counts", async () => {
     const { clock, gone, worker } = createHarness();
     const ended = worker.run();
