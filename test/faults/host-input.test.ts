@@ -13,7 +13,7 @@ import { processUsage } from "../support/process-usage-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 
 const FLOOD = 100_000;
-/** Answers of some 100 KB: 20 MB of them, more than the worker keeps for a host that does not read. */
+/** Some 100 KB for each answer: more in all than the worker keeps for a host that does not read. */
 const LARGE = { organizations: [{ name: "Example Ltd", persons: 300, seed: 7 }] };
 const LARGE_ANSWERS = 150;
 /** Nothing of these is a frame; each ends the stream. */
