@@ -22,7 +22,7 @@ function setClock(trial: FaultTrial, clock: FakedClock, offsetMs: number): void 
   clock.setOffset(offsetMs);
 }
 
-describeFaults("the clock", [
+describeFaults("The clock", [
   {
     fault: "The clock is set six hours forward",
     made: made("six hours forward; the monotonic clock goes on"),
@@ -68,7 +68,7 @@ describeFaults("the clock", [
   },
 ]);
 
-describeFaults("the clock and the grant", [
+describeFaults("The clock and the grant", [
   {
     fault: "The clock is 15 days ahead, longer than an access token lives",
     made: made("15 days forward, and right again"),

@@ -41,7 +41,7 @@ describeFaults("Import, revocation and repair of a grant", [
   {
     missing,
     timeoutMs,
-    fault: "a grant is imported and another revoked while the keychain is locked",
+    fault: "A grant is imported and another revoked while the keychain is locked",
     made: "the collection is locked; the host sends `authorization/import` and `authorization/revoke`",
     shown:
       "both fail with 1105 and a hint; `keychainLocked`; presence stays fresh with the former grant",
@@ -73,7 +73,7 @@ describeFaults("Import, revocation and repair of a grant", [
   {
     missing,
     timeoutMs,
-    fault: "a grant is imported while Webex cannot be reached",
+    fault: "A grant is imported while Webex cannot be reached",
     made: "the server resets each connection; the host sends `authorization/import`",
     shown: "the import fails with 1301; the former grant stays in use",
     heals: "by itself, within one interval of the first response; the same import then succeeds",
@@ -95,7 +95,7 @@ describeFaults("Import, revocation and repair of a grant", [
   {
     missing,
     timeoutMs,
-    fault: "a grant is revoked while Webex does not respond",
+    fault: "A grant is revoked while Webex does not respond",
     made: "requests to revoke hang; the host sends `authorization/revoke`, and authorizes again later",
     shown:
       "`revokedAtWebex: false` within 6 s; the grant is deleted; `authorizationRequired`, records `blocked`",

@@ -47,7 +47,7 @@ describeFaults("A renewal that something ends", [
   {
     missing,
     timeoutMs,
-    fault: "the host shuts the worker down",
+    fault: "The host shuts the worker down",
     made: made("`shutdown` and `exit`"),
     shown: "the worker exits within its second; the new tokens are stored before",
     heals: "the next worker starts with the new tokens",
@@ -83,7 +83,7 @@ describeFaults("A renewal that something ends", [
   {
     missing,
     timeoutMs,
-    fault: "presence is disabled",
+    fault: "Presence is disabled",
     made: made("`WebexPresence.Enable=0`"),
     shown: "no request is sent after a second; the new tokens are stored",
     heals: "with `Enable=1`, the worker polls with the new tokens",

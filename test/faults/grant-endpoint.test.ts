@@ -40,7 +40,7 @@ describeFaults("Renewals that fail", [
   {
     missing,
     timeoutMs,
-    fault: "the token endpoint resets each connection",
+    fault: "The token endpoint resets each connection",
     made: made("each request to the token endpoint is reset"),
     shown: shown("webexUnreachable"),
     heals: "by itself, within one interval of the first response",
@@ -49,7 +49,7 @@ describeFaults("Renewals that fail", [
   {
     missing,
     timeoutMs,
-    fault: "a gateway answers for the token endpoint with 400",
+    fault: "A gateway answers for the token endpoint with 400",
     made: made("each request to the token endpoint gets a 400 that is not of Webex's form"),
     shown: shown("webexError"),
     heals: "by itself, within one interval of the first response of Webex",

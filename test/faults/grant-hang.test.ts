@@ -13,7 +13,7 @@ describeFaults("Renewals that fail", [
   {
     missing: missingKeyring(),
     timeoutMs: 240_000,
-    fault: "the token endpoint does not respond",
+    fault: "The token endpoint does not respond",
     made: "access tokens are valid for 20 s, refresh tokens for one use; requests to the token endpoint hang",
     shown:
       "`webexUnreachable` once the access token has expired; records keep their age, nobody is asked to authorize",

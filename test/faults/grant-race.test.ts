@@ -45,7 +45,7 @@ describeFaults("Several processes with one grant", [
   {
     missing,
     timeoutMs,
-    fault: "two workers, `doctor` and `authorizations` renew at once",
+    fault: "Two workers, `doctor` and `authorizations` renew at once",
     made: `the access token expires ${ROUNDS} times; Webex issues a new refresh token each time and refuses the former`,
     shown: "nothing: every process gets the new tokens; no page opens",
     heals: "by itself, within one interval",
@@ -109,7 +109,7 @@ describeFaults("Several processes with one grant", [
   {
     missing,
     timeoutMs,
-    fault: "the keychain is slow to store the renewal of one worker, and Webex refuses another",
+    fault: "The keychain is slow to store the renewal of one worker, and Webex refuses another",
     made: "gnome-keyring stands still for 8 s, from before the response of Webex on: the first worker cannot store its tokens",
     shown:
       "`keychainUnavailable`; the second worker waits for the tokens of the first; no page opens",

@@ -15,7 +15,7 @@ describeFaults("A worker that is killed during a renewal", [
   {
     missing: missingKeyring(),
     timeoutMs: 180_000,
-    fault: "the time in which a kill loses a new refresh token",
+    fault: "The time in which a kill loses a new refresh token",
     made: `${RENEWALS} renewals: from the end of Webex's response to the log record after the keychain's acknowledgement`,
     shown:
       "nothing; a kill in this time loses the grant if Webex has refused the former token since",

@@ -21,7 +21,7 @@ const NEXT_LAUNCH =
 
 describeFaults("The host", [
   {
-    fault: "the host closes stdin",
+    fault: "The host closes stdin",
     made: "the host ends the pipe, without `shutdown` and `exit`",
     shown: "the worker ends with code 0 within a second",
     heals: NEXT_LAUNCH,
@@ -38,7 +38,7 @@ describeFaults("The host", [
     },
   },
   {
-    fault: "the host closes stdout",
+    fault: "The host closes stdout",
     made: "the host destroys its end of the pipe",
     shown: "the worker ends with code 0, within a second of its next message",
     heals: NEXT_LAUNCH,
@@ -59,7 +59,7 @@ describeFaults("The host", [
     },
   },
   {
-    fault: "the host closes stderr",
+    fault: "The host closes stderr",
     made: "the host destroys its end of the pipe, while the worker logs at level debug",
     shown: "nothing: presence and the log file go on",
     heals: "nothing is to be healed: stderr stays without a reader until the next launch",
@@ -80,7 +80,7 @@ describeFaults("The host", [
     },
   },
   {
-    fault: "the host is killed while another process holds the pipes",
+    fault: "The host is killed while another process holds the pipes",
     made: "the process that `initialize.hostPid` names gets SIGKILL; the pipes stay open",
     shown: "the worker ends with code 0 within 3 s",
     heals: `${NEXT_LAUNCH}; a launch for a host that has gone ends as soon`,

@@ -43,7 +43,7 @@ async function expectIdle(trial: FaultTrial): Promise<void> {
 
 describeFaults("The host", [
   {
-    fault: "the host sends frames that are no messages",
+    fault: "The host sends frames that are no messages",
     made: "bodies that are not JSON, not an object, not a message or 1 MB of text, 600 in all",
     shown: "an error response to each; presence goes on",
     heals: "nothing is to be healed: the next valid message is handled as always",
@@ -61,7 +61,7 @@ describeFaults("The host", [
     },
   },
   {
-    fault: "the host sends something other than frames",
+    fault: "The host sends something other than frames",
     made: "an HTTP request, or zero bytes, each to a worker that was launched anew",
     shown: "one error response; the worker ends with code 65, and the host launches it again",
     heals: "by itself: presence is complete within an interval of the launch, a second later",
@@ -89,7 +89,7 @@ describeFaults("The host", [
     },
   },
   {
-    fault: `the host sends ${FLOOD.toLocaleString("en")} requests without reading`,
+    fault: `The host sends ${FLOOD.toLocaleString("en")} requests without reading`,
     made: "`presence/get` in one go; the host reads after 10 s",
     shown: "the worker stops reading when 16 MB are unread; its memory stays below that and 96 MiB",
     heals: "by itself: every request is answered, and presence goes on",
@@ -112,7 +112,7 @@ describeFaults("The host", [
     },
   },
   {
-    fault: "the host asks the worker to end, but reads nothing any more",
+    fault: "The host asks the worker to end, but reads nothing any more",
     made: `${LARGE_ANSWERS} unread answers of 100 KB, then \`shutdown\` and \`exit\``,
     shown: "the worker ends with code 0 within a second",
     heals: "the next launch finds the authorization in the keychain",

@@ -13,7 +13,7 @@ const CHANGE_INTERVAL_MS = 2_500;
 
 describeFaults("The host", [
   {
-    fault: "the host reads neither stdout nor stderr for a minute",
+    fault: "The host reads neither stdout nor stderr for a minute",
     made: `its process stops reading; meanwhile the status of ${PERSONS} persons changes with every poll, and the worker logs at level debug`,
     shown: "the memory does not grow; the log file has every record; a warning in it",
     heals: "by itself: the host reads the latest state of everybody, each once, within an interval",
@@ -64,7 +64,7 @@ describeFaults("The host", [
     },
   },
   {
-    fault: "the host's process is stopped",
+    fault: "The host's process is stopped",
     made: "the process that `--host-pid` names gets SIGSTOP for 15 s and its pipes are not read, as on a machine without a free processor; then SIGCONT",
     shown: "nothing: a host that is stopped is not gone, and the worker goes on polling",
     heals: "by itself: the host reads the latest state of everybody within an interval",
@@ -86,7 +86,7 @@ describeFaults("The host", [
     },
   },
   {
-    fault: "the worker's own process is stopped",
+    fault: "The worker's own process is stopped",
     made: "it gets SIGSTOP for 15 s, as on a machine that is starved or suspended; then SIGCONT",
     shown: "nothing is answered meanwhile; records keep the time at which Webex confirmed them",
     heals: "by itself, within an interval of SIGCONT",

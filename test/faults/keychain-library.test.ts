@@ -57,7 +57,7 @@ describeFaults("The keychain's libraries", [
   {
     missing,
     timeoutMs,
-    fault: "keytar is not installed",
+    fault: "Keytar is not installed",
     made: "the folder of the module is moved away before the worker is launched",
     shown,
     heals: "without a restart, within 12 s of the repair",
@@ -73,7 +73,7 @@ describeFaults("The keychain's libraries", [
   {
     missing,
     timeoutMs,
-    fault: "the native module of keytar is cut",
+    fault: "The native module of keytar is cut",
     made: "keytar.node has half of its bytes when the worker is launched",
     shown,
     heals: "without a restart, within 12 s of the repair",
@@ -92,7 +92,7 @@ describeFaults("The keychain's libraries", [
   {
     missing,
     timeoutMs,
-    fault: "libsecret is missing",
+    fault: "Libsecret is missing",
     made: "LD_LIBRARY_PATH names a folder whose libsecret-1.so.0 is an empty file",
     shown,
     heals: "without a restart, within 12 s of the installation",

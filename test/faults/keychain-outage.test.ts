@@ -38,7 +38,7 @@ describeFaults("The keychain while the worker runs", [
   {
     missing,
     timeoutMs,
-    fault: "the keychain is locked",
+    fault: "The keychain is locked",
     made: "the collection is locked over D-Bus; a request of the host uses it",
     shown: "`keychainLocked` at the next use, within 30 s; presence stays fresh",
     heals,
@@ -58,7 +58,7 @@ describeFaults("The keychain while the worker runs", [
   {
     missing,
     timeoutMs,
-    fault: "the keyring's daemon is killed, and comes back",
+    fault: "The keyring's daemon is killed, and comes back",
     made: "SIGKILL for gnome-keyring; a new one starts 6 s later",
     shown: "`keychainUnavailable` at the next use, within 30 s; presence stays fresh",
     heals,
@@ -78,7 +78,7 @@ describeFaults("The keychain while the worker runs", [
   {
     missing,
     timeoutMs,
-    fault: "the token is renewed while the keychain is locked",
+    fault: "The token is renewed while the keychain is locked",
     made: "the collection is locked, then the access token expires; Webex issues a new refresh token",
     shown: "`keychainLocked`; the new tokens stay in memory, and presence stays fresh",
     heals: "by itself, within 10 s: the new tokens are stored, and a restart finds them",
@@ -97,7 +97,7 @@ describeFaults("The keychain while the worker runs", [
   {
     missing,
     timeoutMs,
-    fault: "the token is renewed while the keyring does not respond",
+    fault: "The token is renewed while the keyring does not respond",
     made: "SIGSTOP for gnome-keyring, then the access token expires; Webex issues a new refresh token",
     shown: "`keychainUnavailable`; the new tokens stay in memory, and presence stays fresh",
     heals: "by itself, within 10 s: the new tokens are stored, and a restart finds them",

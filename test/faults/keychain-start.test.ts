@@ -16,7 +16,7 @@ describeFaults("The keychain when the worker starts", [
   {
     missing,
     timeoutMs,
-    fault: "there is no session bus yet",
+    fault: "There is no session bus yet",
     made: "the worker is launched while neither dbus-daemon nor gnome-keyring runs",
     shown:
       "`keychainUnavailable`, phase `blocked`; records are unknown, nobody is asked to authorize",
@@ -40,7 +40,7 @@ describeFaults("The keychain when the worker starts", [
   {
     missing,
     timeoutMs,
-    fault: "the keyring's daemon comes late",
+    fault: "The keyring's daemon comes late",
     made: "the worker is launched with a session bus, before gnome-keyring",
     shown:
       "`keychainUnavailable`, phase `blocked`; records are unknown, nobody is asked to authorize",
@@ -60,7 +60,7 @@ describeFaults("The keychain when the worker starts", [
   {
     missing,
     timeoutMs,
-    fault: "the keychain is locked, and unlocked later",
+    fault: "The keychain is locked, and unlocked later",
     made: "the collection is locked over D-Bus before the worker is launched",
     shown: "`keychainLocked`, phase `blocked`; records are unknown, nobody is asked to authorize",
     heals,
@@ -80,7 +80,7 @@ describeFaults("The keychain when the worker starts", [
   {
     missing,
     timeoutMs,
-    fault: "the keyring does not respond",
+    fault: "The keyring does not respond",
     made: "gnome-keyring is stopped with SIGSTOP before the worker is launched",
     shown: "`keychainUnavailable` after 3 s, phase `blocked`; requests are answered meanwhile",
     heals,

@@ -52,7 +52,7 @@ describeFaults("The keychain's disk", [
   {
     missing: missingKeyring() ?? missingDisk(),
     timeoutMs: 120_000,
-    fault: "the disk of the keyring is full while the token is renewed",
+    fault: "The disk of the keyring is full while the token is renewed",
     made: "the keyring is on a tmpfs of 256 KiB that another file fills; Webex issues a new refresh token",
     shown:
       "`keychainUnavailable`: it can be neither read nor written; the new tokens stay in memory, and presence stays fresh",

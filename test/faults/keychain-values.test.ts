@@ -51,7 +51,7 @@ describeFaults("Values in the keychain that somebody has damaged", [
   {
     missing,
     timeoutMs,
-    fault: "a grant is not JSON, and is put right by hand",
+    fault: "A grant is not JSON, and is put right by hand",
     made: "another program writes `x` to `grant:<uuid>`, and later the former value",
     shown,
     heals: "by itself, within 33 s: the keychain is read every 30 s",
@@ -73,7 +73,7 @@ describeFaults("Values in the keychain that somebody has damaged", [
   {
     missing,
     timeoutMs,
-    fault: "a grant has another version",
+    fault: "A grant has another version",
     made: "another program writes `version: 2` to `grant:<uuid>`",
     shown,
     heals: "with the next authorization of the organization, at once",
@@ -93,7 +93,7 @@ describeFaults("Values in the keychain that somebody has damaged", [
   {
     missing,
     timeoutMs,
-    fault: "a half of a split grant is missing",
+    fault: "A half of a split grant is missing",
     made: "a grant of more than 2,560 bytes is stored in parts; another program deletes the second one",
     shown,
     heals: "with the next authorization of the organization, at once",
@@ -117,7 +117,7 @@ describeFaults("Values in the keychain that somebody has damaged", [
   {
     missing,
     timeoutMs,
-    fault: "the list of organizations cannot be read",
+    fault: "The list of organizations cannot be read",
     made: "another program writes `[]` to `grants`",
     shown: "`authorizationRequired`, phase `blocked`; records are unknown; the grants stay",
     heals: "with the next authorization, at once",
@@ -134,7 +134,7 @@ describeFaults("Values in the keychain that somebody has damaged", [
   {
     missing,
     timeoutMs,
-    fault: "the client secret cannot be read",
+    fault: "The client secret cannot be read",
     made: "another program writes half of the value to `client`",
     shown: "`clientNotConfigured`, phase `blocked`; records are unknown; the grants stay",
     heals: "with `authorization/setClient` or `secret client`, at once",

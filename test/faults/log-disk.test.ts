@@ -19,7 +19,7 @@ import { WorkerHarness } from "../support/worker-harness.js";
 
 describeFaults("The log folder", [
   {
-    fault: "the disk of the log folder is full",
+    fault: "The disk of the log folder is full",
     made: "a disk in memory over the folder is filled to the last byte, then emptied",
     shown: "one warning on stderr, which has all records; presence goes on",
     heals:
@@ -55,7 +55,7 @@ describeFaults("The log folder", [
     },
   },
   {
-    fault: "the disk of the log folder becomes read-only",
+    fault: "The disk of the log folder becomes read-only",
     made: "a disk in memory over the folder is remounted read-only, then again for writing",
     shown: "one warning on stderr, which has all records; presence goes on",
     heals: "by itself, within 10 s and a record; the log says how many records are missing",

@@ -36,7 +36,7 @@ describeFaults("The log folder", [
     },
   },
   {
-    fault: "the log folder is deleted",
+    fault: "The log folder is deleted",
     made: "with all in it, twice, while the worker writes there",
     shown: "nothing: the worker makes the folder again",
     heals: "by itself: the log with the next record, the status within 10 s",
@@ -56,7 +56,7 @@ describeFaults("The log folder", [
     },
   },
   {
-    fault: "folders have the names of `worker.log` and `status.json`",
+    fault: "Folders have the names of `worker.log` and `status.json`",
     made: "both files are replaced by folders that are not empty",
     shown: "a warning for each on stderr, which has all records; presence goes on",
     heals: "by itself, within 10 s and a record; the log says how many records are missing",
@@ -85,7 +85,7 @@ describeFaults("The log folder", [
     },
   },
   {
-    fault: "the log folder is replaced by a file",
+    fault: "The log folder is replaced by a file",
     made: "the folder is renamed, and a file gets its name",
     shown: "a warning on stderr, which has all records; presence goes on",
     heals: "by itself, within 10 s and a record; the log says how many records are missing",

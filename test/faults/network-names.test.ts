@@ -1,7 +1,7 @@
 import { missingForNames as missing, watchWorkerWithNames } from "../support/dns-fixture.js";
 import { describeFaults } from "../support/fault-harness.js";
 
-describeFaults("names", [
+describeFaults("Names", [
   {
     fault: "The name of Webex does not exist in DNS",
     made: "dnsmasq denies the name (NXDOMAIN), and all connections are cut",

@@ -18,7 +18,7 @@ const CREDENTIALS = { user: "svc", password: "secret1" };
 /** A worker notices within a minute what another process has changed in the keychain. */
 const PASSWORD_LIMIT_MS = 60_000;
 
-describeFaults("the proxy's password", [
+describeFaults("The proxy's password", [
   {
     fault: "The proxy begins to demand a password",
     made: "tinyproxy is restarted with credentials; later, `secret proxy` stores them in a real keyring",

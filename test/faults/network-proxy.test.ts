@@ -2,7 +2,7 @@ import { describeFaults } from "../support/fault-harness.js";
 import { TestProxy } from "../support/http-fixture.js";
 import { missingProxy as missing, watchWorkerBehindProxy } from "../support/proxy-fixture.js";
 
-describeFaults("the proxy", [
+describeFaults("The proxy", [
   {
     fault: "The proxy is dead",
     made: "tinyproxy, through which the worker reaches Webex, is killed",

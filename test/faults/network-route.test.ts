@@ -2,7 +2,7 @@ import { describeFaults } from "../support/fault-harness.js";
 import { missingForRoutes as missing, watchWorkerInNetwork } from "../support/route-fixture.js";
 import { watchSecureWorker } from "../support/tls-fixture.js";
 
-describeFaults("routes", [
+describeFaults("Routes", [
   {
     fault: "Connections to Webex are refused",
     made: "the server closes its port",

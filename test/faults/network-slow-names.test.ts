@@ -16,7 +16,7 @@ function expectNoProblem({ harness }: FaultTrial): void {
   expect(codes).not.to.include("webexUnreachable");
 }
 
-describeFaults("names that take long", [
+describeFaults("Names that take long", [
   {
     fault: "The DNS server responds after 4 s",
     made: "dnsmasq is stopped for 4 s (SIGSTOP) from the moment at which all connections are cut",

@@ -57,7 +57,7 @@ async function endEach(
 const heals =
   "exits with code 0 within a second, after `shutdown` and `exit`, the end of stdin, and SIGTERM";
 
-describeFaults("the end of the process", [
+describeFaults("The end of the process", [
   {
     fault: "The worker has to end while a name is being resolved",
     made: "the only DNS server of its resolv.conf is stopped (SIGSTOP)",

@@ -16,7 +16,7 @@ function limitDescriptors(pid: number, limit: number): void {
 
 describeFaults("The machine's resources", [
   {
-    fault: "the worker may open no further file or connection",
+    fault: "The worker may open no further file or connection",
     made: "`prlimit` sets its limit of descriptors below those that are open; Webex closes its connections; then the limit is raised",
     shown: "`webexUnreachable` and `settingsUnreadable`; records keep their age",
     heals: "by itself, within one interval",

@@ -65,7 +65,7 @@ async function startProxy(trial: FaultTrial): Promise<string> {
 
 describeFaults("The machine's resources", [
   {
-    fault: "the disk of the product is unmounted while the worker polls",
+    fault: "The disk of the product is unmounted while the worker polls",
     made: "a disk in memory with the product; then a proxy is set, for which the worker has loaded no library yet",
     shown: "nothing; with the proxy, `webexUnreachable` names the library; records keep their age",
     heals: "by itself, within one interval of the mount",
@@ -87,7 +87,7 @@ describeFaults("The machine's resources", [
     },
   },
   {
-    fault: "the disk of the product is unmounted as soon as the worker runs",
+    fault: "The disk of the product is unmounted as soon as the worker runs",
     made: "before it has loaded the libraries for Webex; mounted after 10 s",
     shown: "`webexUnreachable`; the worker answers",
     heals: "by itself, within one interval of the mount",
@@ -117,7 +117,7 @@ describeFaults("The machine's resources", [
     },
   },
   {
-    fault: "there is no folder for temporary files",
+    fault: "There is no folder for temporary files",
     made: "`TMPDIR` names a folder that is missing",
     shown: "nothing: the worker uses no temporary files",
     heals: "nothing is to be healed",

@@ -34,7 +34,7 @@ const HEALED_BY_LAUNCH =
 
 describeFaults("The machine's resources", [
   {
-    fault: "a page is too large for the worker's memory",
+    fault: "A page is too large for the worker's memory",
     made: "pages of 80 MiB, while V8 may use 48 MiB (`--max-old-space-size`)",
     shown: "`webexError`: a response of more than 64 MiB is not read; records keep their age",
     heals: "by itself, within one interval of the first page of an ordinary size",
@@ -72,7 +72,7 @@ describeFaults("The machine's resources", [
     },
   },
   {
-    fault: "the machine has no memory for a page",
+    fault: "The machine has no memory for a page",
     made: "`prlimit` limits the worker's address space to 24 MiB more than it has, and Webex sends pages of 60 MiB; the next process has no such limit",
     shown: `Node.js aborts the process (SIGABRT), and the host launches it again${SHOWN_MEANWHILE}`,
     heals: HEALED_BY_LAUNCH,
@@ -95,7 +95,7 @@ describeFaults("The machine's resources", [
     },
   },
   {
-    fault: "the system ends the worker for lack of memory",
+    fault: "The system ends the worker for lack of memory",
     made: "SIGKILL, as the kernel sends it",
     shown: `the host launches the worker again${SHOWN_MEANWHILE}`,
     heals: HEALED_BY_LAUNCH,

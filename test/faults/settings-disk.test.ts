@@ -18,7 +18,7 @@ const CERTIFICATES_LIMIT_MS = 11_500;
 
 describeFaults("The settings file", [
   {
-    fault: "the worker's account may not read `Presence.ini`",
+    fault: "The worker's account may not read `Presence.ini`",
     made: "the file's mode is 000, and the worker runs without root's right to read everything",
     shown: "`settingsUnreadable`; all settings stay as they were; presence goes on",
     heals: "by itself, within two seconds of the permission",
@@ -45,7 +45,7 @@ describeFaults("The settings file", [
     },
   },
   {
-    fault: "the disk of `Presence.ini` fails to read it",
+    fault: "The disk of `Presence.ini` fails to read it",
     made: "the file is one whose reads fail with EIO (`/proc/self/mem`)",
     shown: "`settingsUnreadable` with the system's code; all settings stay as they were",
     heals: "by itself, within two seconds of the disk's repair",
@@ -67,7 +67,7 @@ describeFaults("The settings file", [
     },
   },
   {
-    fault: "the disk of `Presence.ini` becomes read-only, then is unmounted",
+    fault: "The disk of `Presence.ini` becomes read-only, then is unmounted",
     made: "a disk in memory over the file's folder is remounted, then unmounted",
     shown: "nothing while it is read-only; then `settingsMissing`, and everybody is `unknown`",
     heals: "by itself, within a second of the mount",
@@ -100,7 +100,7 @@ describeFaults("The settings file", [
     },
   },
   {
-    fault: "the file of `WebexPresence.CaFile` vanishes or is damaged while the worker polls",
+    fault: "The file of `WebexPresence.CaFile` vanishes or is damaged while the worker polls",
     made: "Webex with a certificate of that authority; the file is deleted, then cut off",
     shown: "`settingsInvalid`; the certificates that it held remain trusted; presence goes on",
     heals: "by itself, within 10 s of the repair, when the worker reads the file again",

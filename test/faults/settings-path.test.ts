@@ -20,7 +20,7 @@ async function expectPresenceOff(trial: FaultTrial): Promise<void> {
 
 describeFaults("The settings file", [
   {
-    fault: "something other than a file has the name of `Presence.ini`",
+    fault: "Something other than a file has the name of `Presence.ini`",
     made: "a folder, a named pipe without a writer, a socket, and links to `/dev/zero` and to itself, in turn",
     shown: "`settingsUnreadable`; all settings stay as they were; presence goes on; nothing hangs",
     heals: "by itself, within a second of the repair",
@@ -112,7 +112,7 @@ describeFaults("The settings file", [
     },
   },
   {
-    fault: "the folder of `Presence.ini` is deleted",
+    fault: "The folder of `Presence.ini` is deleted",
     made: "the folder is removed with all in it, later created again, and replaced by another",
     shown: "`settingsMissing`; everybody is `unknown`, because presence is off",
     heals: "by itself, within a second of the file's return",

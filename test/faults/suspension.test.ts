@@ -27,7 +27,7 @@ async function expectNotified({ harness, watched }: FaultTrial, from: number): P
   expect([changes[0]?.state, changes[0]?.reason]).to.deep.equal(["unknown", "stale"]);
 }
 
-describeFaults("suspension", [
+describeFaults("Suspension", [
   {
     fault: "The process is stopped for longer than two intervals",
     made: "SIGSTOP for 12.5 s, then SIGCONT",

@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect } from "chai";
@@ -16,5 +17,26 @@ describe("the suites of scripts/", () => {
     expect(files.length).to.be.greaterThan(10);
     const sources = files.map((file) => file.replace(/^build\/(.*)\.js$/, "$1.ts"));
     expect(sources.filter((source) => !existsSync(source))).to.deep.equal([]);
+  });
+
+  it("has each fault of the matrix in docs/faults.md, and no other", function () {
+    this.timeout(60_000);
+    const mocha = ["node_modules/mocha/bin/mocha.js", "build/test/faults/**/*.test.js"];
+    const args = [...mocha, "--dry-run", "--reporter", "json"];
+    const report = execFileSync(process.execPath, args, { encoding: "utf8", maxBuffer: 2 ** 24 });
+    const { tests } = JSON.parse(report) as { tests: { title: string }[] };
+    const page = readFileSync("docs/faults.md", "utf8");
+    const rows = page.slice(page.indexOf("<!-- generated: faults -->")).split("\n");
+    const inPage = rows
+      .filter((row) => row.startsWith("| ") && !/^\| (?:Fault|---) /.test(row))
+      .map((row) =>
+        row
+          .split(/(?<!\\)\|/)[1]
+          ?.trim()
+          .replaceAll("\\|", "|"),
+      );
+    expect(inPage.sort(), "otherwise: npm run faults -- --record").to.deep.equal(
+      tests.map(({ title }) => title).sort(),
+    );
   });
 });
