@@ -343,6 +343,8 @@ describe("JsonRpcChannel: bytes", () => {
 
 describe("JsonRpcChannel: a slow or lost host", () => {
   const BIG = "x".repeat(1024 * 1024);
+  /** The answers of one turn, 64, are more than 16 MB. */
+  const LARGE = "x".repeat(320 * 1024);
 
   it("stops handling requests while 16 MB are unsent, and answers all later", async () => {
     let answered = 0;
@@ -420,7 +422,7 @@ describe("JsonRpcChannel: a slow or lost host", () => {
       const handled: string[] = [];
       const { host, notes } = launch((method) => {
         handled.push(method);
-        return method === "big" ? BIG : null;
+        return method === "big" ? LARGE : null;
       });
       host.stopReading();
       // More than one turn handles.
@@ -428,7 +430,7 @@ describe("JsonRpcChannel: a slow or lost host", () => {
       const end = [request("p", "ping"), request("s", "shutdown"), EXIT_NOTIFICATION];
       if (when === "later") {
         host.send(Buffer.concat(flood));
-        await waitUntil(() => handled.length >= 16);
+        await waitUntil(() => handled.length >= 50);
         for (const each of end) host.send(each);
       } else host.send(Buffer.concat([...flood, ...end]));
       await waitUntil(() => notes.length > 0);
@@ -442,11 +444,11 @@ describe("JsonRpcChannel: a slow or lost host", () => {
     const handled: string[] = [];
     const { host } = launch((method) => {
       handled.push(method);
-      return BIG;
+      return LARGE;
     });
     host.stopReading();
-    for (let i = 0; i < 40; i += 1) host.send(request(i, "big"));
-    await waitUntil(() => handled.length >= 16);
+    for (let i = 0; i < 80; i += 1) host.send(request(i, "big"));
+    await waitUntil(() => handled.length >= 50);
     host.send(request("e", "exit"));
     await waitUntil(() => handled.includes("exit"));
     expect(handled).to.include("exit");
@@ -456,17 +458,17 @@ describe("JsonRpcChannel: a slow or lost host", () => {
     const handled: string[] = [];
     const { host, notes } = launch((method) => {
       handled.push(method);
-      return method === "big" ? BIG : null;
+      return method === "big" ? LARGE : null;
     });
     host.stopReading();
-    for (let i = 0; i < 40; i += 1) host.send(request(i, "big"));
-    await waitUntil(() => handled.length >= 16);
+    for (let i = 0; i < 80; i += 1) host.send(request(i, "big"));
+    await waitUntil(() => handled.length >= 50);
     for (let i = 0; i < 200; i += 1) host.send(request(`o${i}`, `order${i}`));
     host.send(frame({ jsonrpc: "2.0", method: "note" }));
     await settle();
     expect(notes).to.deep.equal([]);
     host.resumeReading();
-    await waitUntil(() => notes.length > 0 && handled.length >= 240);
+    await waitUntil(() => notes.length > 0 && handled.length >= 280);
     const order = handled.filter((method) => method.startsWith("order"));
     expect(order).to.deep.equal(Array.from({ length: 200 }, (_, i) => `order${i}`));
   });
