@@ -14,6 +14,10 @@ const MARKED = /(<!-- generated: faults -->\n)[^]*?(\n<!-- end of generated -->)
 
 const isRecorded = process.argv.includes("--record");
 const mochaArgs = process.argv.slice(2).filter((each) => each !== "--record");
+if (isRecorded && mochaArgs.length > 0) {
+  console.error("--record takes no other argument: the page would lose the rows that are not run.");
+  process.exit(2);
+}
 const folder = mkdtempSync(join(tmpdir(), "ucx-faults-"));
 const results = join(folder, "results.jsonl");
 const output = join(folder, "counts.json");

@@ -234,14 +234,15 @@ export class OrganizationTokenSource implements TokenSource {
   async #send(current: CurrentGrants, task: TaskContext): Promise<Secret> {
     const { state } = this.#options.grantStore;
     if (state.kind === "ready" && state.fault === null) await this.#concurrent.announce();
-    let isStored = true;
+    /** Until the new tokens are stored, others wait for them instead of reporting a refusal. */
+    let isUnsaved = false;
     try {
       throwIfCancelled(task.signal);
       const { refreshed, outcome } = await this.#renew(current, task);
-      isStored = outcome === "stored";
+      isUnsaved = outcome !== "stored";
       return refreshed.accessToken;
     } finally {
-      if (isStored) await this.#concurrent.end();
+      if (!isUnsaved) await this.#concurrent.end();
     }
   }
 

@@ -16,7 +16,8 @@ export function refuseDebugger(onSignal: () => void = () => undefined): void {
   if (process.platform === "win32") return;
   process.on("SIGUSR1", onSignal);
   const options = [process.env.NODE_OPTIONS ?? "", ...process.execArgv].join(" ");
-  if (ASKS_FOR_DEBUGGER.test(options)) return;
+  // A Node.js built without an inspector has no such module.
+  if (!process.features.inspector || ASKS_FOR_DEBUGGER.test(options)) return;
   const closePort = (): void => {
     const inspector = process.getBuiltinModule("node:inspector");
     if (inspector.url() !== undefined) inspector.close();

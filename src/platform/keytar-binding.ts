@@ -65,10 +65,11 @@ export async function withoutReading<T>(stream: Readable, load: () => Promise<T>
 type Value = string | boolean | null;
 type Reply = { ready: boolean } | { id: number; value: Value } | { id: number; error: string };
 
-// SIGUSR1 would open a debugger's port. SIGKILL, because an ordinary exit waits for libuv's
-// threads, which may hang in the keyring.
+// A terminal or a service manager signals the whole process group, and the worker may still have to
+// store a grant before it exits. SIGUSR1 would open a debugger's port. SIGKILL, because an ordinary
+// exit waits for libuv's threads, which may hang in the keyring.
 const CHILD_SCRIPT = `
-process.on("SIGUSR1", () => {});
+for (const signal of ["SIGHUP", "SIGINT", "SIGTERM", "SIGUSR1"]) process.on(signal, () => {});
 let keytar = null;
 try { keytar = require("node:module").createRequire(process.argv[1])("keytar"); } catch {}
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));

@@ -13,8 +13,11 @@ interface Reply {
   readonly error?: { readonly message: string } & Readonly<Record<string, unknown>>;
 }
 
-// SIGKILL, because an ordinary exit waits for the lookups in progress.
+// A terminal or a service manager signals the whole process group. Without the child, the worker
+// would resolve the pending names itself, and its exit would wait for them. SIGUSR1 would open a
+// debugger's port. SIGKILL, because an ordinary exit waits for the lookups in progress.
 const CHILD_SCRIPT = `
+for (const signal of ["SIGHUP", "SIGINT", "SIGTERM", "SIGUSR1"]) process.on(signal, () => {});
 const { lookup } = require("node:dns");
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
 process.on("message", ({ id, hostname, options }) => {
@@ -77,7 +80,9 @@ export class NameLookup {
     try {
       return await new Promise((resolve, reject) => {
         this.#pending.set(id, { resolve, reject });
-        child.send({ id, hostname, options }, (error) => {
+        // The child does not get --dns-result-order, which sets this process' default.
+        const order = lazyDns().getDefaultResultOrder();
+        child.send({ id, hostname, options: { order, ...options } }, (error) => {
           if (error !== null) reject(error);
         });
       });

@@ -1,11 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { lookup, type LookupOptions } from "node:dns";
+import { getDefaultResultOrder, lookup, setDefaultResultOrder, type LookupOptions } from "node:dns";
 import type { LookupFunction } from "node:net";
 
 import { expect } from "chai";
 
 import { NameLookup } from "../../src/platform/name-lookup.js";
 import { waitUntil } from "../support/clock-fake.js";
+import { listeningPorts } from "../support/proc-fixture.js";
 import { requireTool } from "../support/required-tool-fixture.js";
 
 /** DNS does not allow a label of more than 63 characters, so nobody is asked. */
@@ -80,6 +81,35 @@ describe("NameLookup", function () {
     expect(await answerOf(names.lookup)).to.have.property("address");
     expect(childPids()).to.have.length(1).and.not.to.include(pid);
     await waitUntil(() => childPids().length === 0);
+  });
+
+  it("keeps its process, and without a debugger, when signals come to the process group", async () => {
+    const names = new NameLookup(process.env, 2_000);
+    await answerOf(names.lookup);
+    const before = childPids();
+    const [pid] = before;
+    for (const signal of ["SIGHUP", "SIGINT", "SIGTERM", "SIGUSR1"])
+      process.kill(Number(pid), signal);
+    // Longer than a debugger takes to open its port.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(listeningPorts(Number(pid))).to.deep.equal([]);
+    expect(await answerOf(names.lookup)).to.have.property("address");
+    expect(childPids()).to.deep.equal(before);
+    await waitUntil(() => childPids().length === 0);
+  });
+
+  it("orders addresses as this process does", async () => {
+    const known = getDefaultResultOrder();
+    const names = new NameLookup(process.env, 50);
+    try {
+      for (const order of ["ipv4first", "ipv6first"] as const) {
+        setDefaultResultOrder(order);
+        const expected = await answerOf(lookup, "localhost", { all: true });
+        expect(await answerOf(names.lookup, "localhost", { all: true })).to.deep.equal(expected);
+      }
+    } finally {
+      setDefaultResultOrder(known);
+    }
   });
 
   it("resolves names in its own process where none can be started", async () => {

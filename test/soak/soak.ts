@@ -191,7 +191,7 @@ export class Soak {
   }
 
   #controls(): SoakControls {
-    const { settings } = { settings: this.#settings };
+    const settings = this.#settings;
     if (settings === null) throw new Error("The soak has not started.");
     let hostStoppedAt = 0;
     let workerStoppedAt = 0;
