@@ -100,11 +100,16 @@ export class Soak {
   #take(event: SoakEvent): void {
     this.observations.take(event);
     // The order of calls is the order in which the judge gets them.
-    if (event.type === "truth") void this.#judge.call("learn", event);
-    else if (event.type === "records") void this.#judge.call("receive", event);
-    else if (event.type === "unsubscribed") void this.#judge.call("unsubscribe", event.uris);
-    else if (event.type === "workerExited") void this.#judge.call("clear");
-    else if (event.type === "stall") void this.#judge.call("excuse", event);
+    if (event.type === "truth") this.#tellJudge("learn", event);
+    else if (event.type === "records") this.#tellJudge("receive", event);
+    else if (event.type === "unsubscribed") this.#tellJudge("unsubscribe", event.uris);
+    else if (event.type === "workerExited") this.#tellJudge("clear");
+    else if (event.type === "stall") this.#tellJudge("excuse", event);
+  }
+
+  /** A judge that has ended fails the run when its judgment is read. */
+  #tellJudge(method: string, ...args: readonly unknown[]): void {
+    this.#judge.call(method, ...args).catch(() => undefined);
   }
 
   async run(): Promise<SoakResult> {
