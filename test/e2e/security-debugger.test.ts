@@ -14,6 +14,8 @@ import { WorkerProcess } from "../support/worker-process-fixture.js";
 const ANY_PORT = { NODE_OPTIONS: "--inspect-port=0" };
 /** Longer than the debugger takes to open its port, and the worker to close it. */
 const SETTLED_MS = 1_000;
+/** Whether the signal comes before the worker listens is chance, so that several are started. */
+const MAX_STARTS = 10;
 /** A process looks for an open port for the last time 5 s after its start. */
 const LAST_CHECK_MS = 7_000;
 
@@ -64,18 +66,24 @@ describe("e2e: SIGUSR1, which opens the debugger of Node.js to every account", f
   });
 
   it("leaves no port open if it comes while the worker starts", async () => {
-    const { child } = start();
-    await waitUntil(() => catchesUserSignal(child.pid!));
-    // As soon as Node.js itself listens, and until the worker does.
-    const sending = setInterval(() => child.kill("SIGUSR1"), 1);
-    try {
-      await worker!.status();
-    } finally {
-      clearInterval(sending);
+    let wasOpen = false;
+    for (let starts = 0; !wasOpen && starts < MAX_STARTS; starts += 1) {
+      await worker?.end();
+      const { child } = start();
+      await waitUntil(() => catchesUserSignal(child.pid!));
+      // As soon as Node.js itself listens, and until the worker does.
+      const sending = setInterval(() => child.kill("SIGUSR1"), 1);
+      try {
+        await worker!.status();
+      } finally {
+        clearInterval(sending);
+      }
+      await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
+      await waitUntil(() => listeningPorts(child.pid!).length === 0, LAST_CHECK_MS);
+      expect((await worker!.status()).pid).to.equal(child.pid);
+      wasOpen = worker!.stderr.includes("Debugger listening");
     }
-    await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
-    await waitUntil(() => listeningPorts(child.pid!).length === 0, LAST_CHECK_MS);
-    expect((await worker!.status()).pid).to.equal(child.pid);
+    expect(wasOpen, "a port was open for a moment").to.equal(true);
   });
 
   it("opens no port in the process that talks to the keychain", async function () {

@@ -219,14 +219,18 @@ describe("the log file, in a folder where others may write", function () {
   });
 
   it("is renamed without a change to what its predecessors link to", async () => {
-    for (const index of [1, 2, 9]) await symlink(victim, join(directory, `worker.${index}.log`));
+    const linked = `${victim}.linked`;
+    await writeFile(linked, "precious", { mode: 0o644 });
+    for (const index of [1, 2, 9]) await symlink(linked, join(directory, `worker.${index}.log`));
     await link(victim, join(directory, "worker.3.log"));
     const log = fixture.open(directory, 50);
     for (const text of ["First.", "Second.", "Third."]) {
       log.info(text);
       await waitUntil(() => contentOf(path).includes(text));
     }
-    expect(readFileSync(victim, "utf8")).to.equal("precious");
-    expect((await lstat(victim)).mode & 0o777).to.equal(0o644);
+    for (const file of [victim, linked]) {
+      expect(readFileSync(file, "utf8")).to.equal("precious");
+      expect((await lstat(file)).mode & 0o777).to.equal(0o644);
+    }
   });
 });
