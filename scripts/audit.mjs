@@ -71,7 +71,7 @@ async function checkRuntime(target, { package: name, version }) {
   }
   const newest = versions.toSorted(byVersion).at(-1);
   const isNewest = newest === version;
-  const verdict = isNewest ? "the newest of its line" : `OUTDATED: the registry has ${newest}`;
+  const verdict = isNewest ? `the newest that ${name} has` : `OUTDATED: ${name} has ${newest}`;
   console.log(`Node.js ${version} for ${target}: ${verdict}.`);
 }
 

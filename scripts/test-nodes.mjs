@@ -31,15 +31,9 @@ const suites = {
   ],
 };
 
-const { values, positionals, tokens } = parseArgs({
-  allowPositionals: true,
-  tokens: true,
-  options: {
-    quick: { type: "boolean", default: false },
-    packages: { type: "boolean", default: false },
-    jobs: { type: "string", default: JOBS },
-  },
-});
+const USAGE = "Usage: npm run test:nodes -- [20 22 24 26] [--quick] [--packages] [--jobs N]";
+
+const { values, positionals, tokens } = readArguments();
 const terminator = tokens.find(({ kind }) => kind === "option-terminator")?.index ?? Infinity;
 const isLine = ({ kind, index }) => kind === "positional" && index < terminator;
 const named = tokens.filter(isLine).map(({ value }) => value);
@@ -48,7 +42,7 @@ const supported = Object.keys(NODE_TEST_VERSIONS);
 const unknown = named.filter((line) => !supported.includes(line));
 if (unknown.length > 0) {
   console.error(
-    `There is no Node.js ${unknown.join(", ")} here: there are ${supported.join(", ")}.`,
+    `There is no Node.js ${unknown.join(", ")} here: there are ${supported.join(", ")}.\n${USAGE}`,
   );
   process.exit(2);
 }
@@ -56,6 +50,23 @@ if (process.platform !== "linux" || process.arch !== "x64") {
   console.error("LEFT OUT: these versions of Node.js are pinned for Linux on x64 alone.");
   console.log(process.env.CI === "true" ? "0 passed, 1 failed" : "0 passed, 0 failed, 1 skipped");
   process.exit(process.env.CI === "true" ? 1 : 0);
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      tokens: true,
+      options: {
+        quick: { type: "boolean", default: false },
+        packages: { type: "boolean", default: false },
+        jobs: { type: "string", default: JOBS },
+      },
+    });
+  } catch (error) {
+    console.error(`${error.message}\n${USAGE}`);
+    return process.exit(2);
+  }
 }
 
 const { folder } = temporaryFolder("ucx-nodes-");

@@ -20,6 +20,11 @@ const CHECKS_PER_READING = 15;
 const MIN_SUSPENSION_MS = 10_000;
 /** A failure that shows within this time after a change of addresses may be due to it. */
 const CHANGE_RETENTION_MS = 30_000;
+/**
+ * An interface that comes and goes may be none that leads to Webex. Each retry abandons requests
+ * that may be about to succeed, and begins the backoff again.
+ */
+const MIN_RETRY_INTERVAL_MS = 60_000;
 
 /**
  * Notices that the machine has another network, or was suspended: connections are dead then, and a
@@ -31,6 +36,8 @@ export class NetworkWatcher {
   #suspendedMs = 0;
   #addresses: string | null = null;
   #checks = 0;
+  /** Of the latest retry because of a change. */
+  #retriedAt = Number.NEGATIVE_INFINITY;
   /** Of the latest change that has not led to a retry. */
   #changedAt = Number.NEGATIVE_INFINITY;
 
@@ -68,8 +75,11 @@ export class NetworkWatcher {
     const isNeeded = isFailing();
     if (isNeeded || this.#checks % CHECKS_PER_READING === 0) this.#compareAddresses();
     this.#checks += 1;
-    if (!isNeeded || clock.monotonic() - this.#changedAt > CHANGE_RETENTION_MS) return;
+    const now = clock.monotonic();
+    if (!isNeeded || now - this.#changedAt > CHANGE_RETENTION_MS) return;
+    if (now - this.#retriedAt < MIN_RETRY_INTERVAL_MS) return;
     this.#changedAt = Number.NEGATIVE_INFINITY;
+    this.#retriedAt = now;
     logger.info("The network addresses of this machine have changed. Trying Webex again now.");
     retry();
   }

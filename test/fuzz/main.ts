@@ -11,7 +11,7 @@ import { Conversation, isFollowable, LATE_MS } from "./judge.js";
 import { streams, type Stream } from "./streams.js";
 import { ChannelTarget, WorkerTarget, type Target } from "./targets.js";
 
-const USAGE = "usage: npm run fuzz -- [--streams 10000 | --minutes N] [--seed S] | --replay FILE";
+const USAGE = "Usage: npm run fuzz -- [--streams 10000 | --minutes N] [--seed S] | --replay FILE";
 const FOLDER = join(".tmp", "fuzz");
 const BATCH = 250;
 /** Streams at a time. */
@@ -150,7 +150,8 @@ async function run(seed: number, isDone: (passed: number) => boolean): Promise<b
   print(
     `${counts.process} streams went to a worker with others, ${counts.newProcess} to a worker of their own, and ${counts.channel} to the channel alone. A worker had ${peak} MiB at most.`,
   );
-  print(`${passed - lateFailures} passed, ${failed} failed in ${seconds()} s`);
+  print(`It took ${seconds()} s.`);
+  print(`${passed - lateFailures} passed, ${failed} failed`);
   return failed === 0;
 }
 
@@ -178,11 +179,14 @@ async function confirmLate(seed: number): Promise<number> {
   return failed;
 }
 
-async function replay(path: string): Promise<boolean> {
-  const saved = JSON.parse(readFileSync(path, "utf8")) as {
-    chunks: readonly string[];
-    isClosed: boolean;
-  };
+/** Throws an Error for a file that this program has not saved. */
+function readStream(path: string): { chunks: readonly string[]; isClosed: boolean } {
+  const saved = JSON.parse(readFileSync(path, "utf8")) as ReturnType<typeof readStream>;
+  if (!Array.isArray(saved.chunks)) throw new Error(`${path} contains no saved stream.`);
+  return saved;
+}
+
+async function replay(saved: ReturnType<typeof readStream>): Promise<boolean> {
   const chunks = saved.chunks.map((chunk) => Buffer.from(chunk, "latin1"));
   const targets: Target[] = [new WorkerTarget(), new ChannelTarget()];
   let failed = 0;
@@ -204,22 +208,41 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-async function main(): Promise<number> {
-  const options = { type: "string" } as const;
+/** A whole number from `min`. Throws an Error that names the option. */
+function readCount(name: string, text: string, min: number): number {
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < min)
+    throw new Error(`--${name} ${text} is not a whole number from ${min}.`);
+  return count;
+}
+
+function readOptions() {
+  const option = { type: "string" } as const;
   const { values } = parseArgs({
-    options: { streams: options, minutes: options, seed: options, replay: options },
+    options: { streams: option, minutes: option, seed: option, replay: option },
   });
-  if (values.replay !== undefined) return (await replay(values.replay)) ? 0 : 1;
-  const seed = Number(values.seed ?? Date.now() % 2 ** 31);
-  const minutes = Number(values.minutes ?? 0);
-  const count = Number(values.streams ?? 10_000);
-  if (![seed, minutes, count].every((number) => Number.isFinite(number) && number >= 0)) {
-    print(USAGE);
+  const { streams: count = "10000", minutes, seed, replay: path } = values;
+  return {
+    saved: path === undefined ? null : readStream(path),
+    seed: seed === undefined ? Date.now() % 2 ** 31 : readCount("seed", seed, 0),
+    minutes: minutes === undefined ? null : readCount("minutes", minutes, 1),
+    count: readCount("streams", count, 1),
+  };
+}
+
+async function main(): Promise<number> {
+  let options;
+  try {
+    options = readOptions();
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n${USAGE}\n`);
     return 2;
   }
-  const endsAt = performance.now() + minutes * 60_000;
+  const { saved, seed, minutes, count } = options;
+  if (saved !== null) return (await replay(saved)) ? 0 : 1;
+  const endsAt = performance.now() + (minutes ?? 0) * 60_000;
   const isDone = (started: number): boolean =>
-    minutes > 0 ? performance.now() >= endsAt : started >= count;
+    minutes === null ? started >= count : performance.now() >= endsAt;
   return (await run(seed, isDone)) ? 0 : 1;
 }
 

@@ -110,11 +110,13 @@ describe("npm run audit", function () {
 
   it("names a runtime of which the registry has a newer version", async () => {
     const { output } = await audit();
-    const { version } = RUNTIMES["linux-x64"]!;
+    const linux = RUNTIMES["linux-x64"]!;
     expect(output).to.include(
-      `Node.js ${version} for linux-x64: OUTDATED: the registry has 24.999.0.`,
+      `Node.js ${linux.version} for linux-x64: OUTDATED: ${linux.package} has 24.999.0.`,
     );
-    const { version: windows } = RUNTIMES["win-x64"]!;
-    expect(output).to.include(`Node.js ${windows} for win-x64: the newest of its line.`);
+    const windows = RUNTIMES["win-x64"]!;
+    expect(output).to.include(
+      `Node.js ${windows.version} for win-x64: the newest that ${windows.package} has.`,
+    );
   });
 });

@@ -52,6 +52,17 @@ describe("worker/network-watcher", () => {
     expect(state.retries).to.equal(1);
   });
 
+  it("has Webex tried again once a minute while an interface comes and goes", async () => {
+    const { clock, state } = createHarness();
+    await clock.advance(4_000);
+    state.isFailing = true;
+    for (let seconds = 0; seconds < 180; seconds += 4) {
+      state.addresses = seconds % 8 === 0 ? [] : ["tun0 10.9.9.9"];
+      await clock.advance(4_000);
+    }
+    expect(state.retries).to.equal(3);
+  });
+
   it("leaves a working connection alone, and a failure long after the change", async () => {
     const { clock, state } = createHarness();
     await clock.advance(4_000);
