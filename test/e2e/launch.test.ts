@@ -56,6 +56,14 @@ describe("e2e: launch and exit", function () {
     });
   }
 
+  it("writes no control character of a launch option to stderr", () => {
+    const args = ["--settings", "x.ini", "--log-level", "\u001b[2J\u009b2Jloud"];
+    const { stderr } = spawnSync(process.execPath, [WORKER, ...args], { encoding: "utf8" });
+    expect(stderr).to.include("loud");
+    // eslint-disable-next-line no-control-regex -- looks for them
+    expect(stderr.replaceAll("\n", "")).to.not.match(/[\u0000-\u001f\u007f-\u009f]/);
+  });
+
   it("exits with code 0 on exit after shutdown", async () => {
     await harness.waitForPhase("disabled");
     // Until then, the worker makes its log folder, and on Windows waits for other programs.

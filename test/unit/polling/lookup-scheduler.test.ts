@@ -134,6 +134,18 @@ describe("lookup scheduler", () => {
     await clock.advance(MINUTE_MS);
     expect(next()).to.equal("confirm");
   });
+
+  it("remembers a bounded number of failures, so that the next one counts as the first", async () => {
+    const roster = new FakeRoster();
+    const clock = new FakeClock();
+    const lookups = new LookupScheduler(clock, roster);
+    for (let n = 0; n < 1_001; n += 1) lookups.recordFailure(`a${n}@example.com`, 5_000);
+    lookups.recordFailure("a0@example.com", 5_000);
+    lookups.recordFailure("a1000@example.com", 5_000);
+    roster.unanswered = ["a0@example.com", "a1000@example.com"];
+    await clock.advance(5_000);
+    expect(lookups.unmatchedAddresses(2, NOTHING)).to.deep.equal(["a0@example.com"]);
+  });
 });
 
 /** The observation time of a candidate that the roster knows from time 0. */

@@ -12,8 +12,10 @@ function createHarness() {
   const clock = new FakeClock();
   const logger = new RecordingLogger();
   const written: WorkerStatus[] = [];
+  const texts: string[] = [];
   const file = {
     write: (text: string) => {
+      texts.push(text);
       written.push(JSON.parse(text) as WorkerStatus);
       return Promise.resolve(true);
     },
@@ -41,7 +43,7 @@ function createHarness() {
   const problemsChanged = sinon.spy();
   status.events.on("statusChanged", statusChanged);
   status.events.on("problemsChanged", problemsChanged);
-  return { clock, logger, written, status, publish, statusChanged, problemsChanged };
+  return { clock, logger, written, texts, status, publish, statusChanged, problemsChanged };
 }
 
 function organization(persons: number, isSwept: boolean): OrganizationStatus {
@@ -145,6 +147,12 @@ describe("worker/status-publisher", () => {
     await clock.advance(10_000);
     expect(written.at(-1)?.problems.map(({ code }) => code)).to.deep.equal([PROBLEM.code]);
     await status.stop();
+  });
+
+  it("escapes in the file what would control a terminal that shows it", () => {
+    const { publish, texts } = createHarness();
+    publish({ organizations: [{ ...organization(1, false), orgName: "A\u202eB\u009bC\u001bD" }] });
+    expect(texts.at(-1)).to.include("A\\u202eB\\u009bC\\u001bD");
   });
 
   it("writes the file at a change, every 10 s, and a last time when it stops", async () => {
