@@ -19,6 +19,8 @@ export interface ReferenceHostOptions {
   readonly command?: string;
   /** The host's process id; null leaves the argument out. Default: the id of this process. */
   readonly hostPid?: number | null;
+  /** Gives the worker a process group of its own, as a service manager does. Default: false. */
+  readonly ownProcessGroup?: boolean;
   /** Whether to apply the manifest's restart policy. Default: true. */
   readonly restart?: boolean;
 }
@@ -240,6 +242,12 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
     this.#worker?.kill(signal);
   }
 
+  /** Signals all processes of a worker with `ownProcessGroup`, as a service manager does. */
+  killProcessGroup(signal: NodeJS.Signals): void {
+    const pid = this.#worker?.pid;
+    if (pid !== undefined && this.#options.ownProcessGroup === true) process.kill(-pid, signal);
+  }
+
   #countRefresh(uri: string, difference: 1 | -1): void {
     const count = (this.#refreshing.get(uri) ?? 0) + difference;
     if (count > 0) this.#refreshing.set(uri, count);
@@ -262,6 +270,7 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
       cwd: folder,
       env: { ...process.env, ...env },
       stdio: ["pipe", "pipe", "pipe"],
+      detached: this.#options.ownProcessGroup ?? false,
       windowsHide: true,
     });
     await new Promise((resolveSpawn, reject) => {

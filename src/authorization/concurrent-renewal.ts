@@ -15,8 +15,9 @@ const LATER_READING_DELAY_MS = 1_000;
  * While another process has announced its renewal within this time, it is better to wait for its
  * result than to send the refresh token twice: some servers end a grant for that (RFC 9700).
  */
-const FIRST_COME_MS = 3_000;
-const FIRST_COME_READING_DELAY_MS = 200;
+const RECENT_ANNOUNCEMENT_MS = 3_000;
+const EARLIER_RENEWAL_READING_DELAY_MS = 200;
+const MAX_EARLIER_RENEWAL_READINGS = RECENT_ANNOUNCEMENT_MS / EARLIER_RENEWAL_READING_DELAY_MS;
 
 /** What a refresh is sent with. */
 export interface UsedGrant {
@@ -53,13 +54,15 @@ export class ConcurrentRenewal<T extends UsedGrant> {
   }
 
   /** Returns what a process has stored that began to renew the same grant before, or null. */
-  async awaitFirstComer(current: T, signal: AbortSignal): Promise<T | null> {
-    const mayCome = (): Promise<boolean> => this.#isRenewedByOther(FIRST_COME_MS);
-    if (!(await mayCome())) return null;
-    return this.#awaitReplacement(current, signal, async (readings) => {
-      const isEarly = readings < FIRST_COME_MS / FIRST_COME_READING_DELAY_MS;
-      return isEarly && (await mayCome()) ? FIRST_COME_READING_DELAY_MS : null;
-    });
+  async awaitEarlierRenewal(current: T, signal: AbortSignal): Promise<T | null> {
+    const isRecentlyAnnounced = (): Promise<boolean> =>
+      this.#isRenewedByOther(RECENT_ANNOUNCEMENT_MS);
+    if (!(await isRecentlyAnnounced())) return null;
+    return this.#awaitReplacement(current, signal, async (readings) =>
+      readings < MAX_EARLIER_RENEWAL_READINGS && (await isRecentlyAnnounced())
+        ? EARLIER_RENEWAL_READING_DELAY_MS
+        : null,
+    );
   }
 
   /** Returns what another process has stored in place of what Webex refused, or null. */

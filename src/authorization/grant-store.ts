@@ -25,7 +25,6 @@ import {
   withoutGrant,
   type StoredContent,
 } from "./keychain-records.js";
-import { RenewalAnnouncements } from "./renewal-announcements.js";
 import { delay } from "./shared-task.js";
 
 export type GrantStoreState =
@@ -58,7 +57,6 @@ interface UnsavedGrant {
  */
 export class GrantStore {
   readonly events = new Emitter<{ readonly contentChanged: GrantStoreState }>();
-  readonly renewals: RenewalAnnouncements;
   readonly #store: SecretStore;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -74,7 +72,6 @@ export class GrantStore {
     this.#store = store;
     this.#clock = clock;
     this.#logger = logger;
-    this.renewals = new RenewalAnnouncements(store, clock);
   }
 
   get kind(): SecretStore["kind"] {

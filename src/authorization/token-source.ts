@@ -15,6 +15,7 @@ import {
 } from "./grant-status.js";
 import type { GrantStore } from "./grant-store.js";
 import { effectiveClient, type AuthorizationSettings } from "./oauth-context.js";
+import type { RenewalAnnouncements } from "./renewal-announcements.js";
 import { cancelled, SharedTask, throwIfCancelled, type TaskContext } from "./shared-task.js";
 
 const HOUR_MS = 3_600_000;
@@ -34,6 +35,7 @@ const SHIELD_MS = 500;
 export interface TokenSourceOptions {
   readonly orgId: string;
   readonly grantStore: GrantStore;
+  readonly renewals: RenewalAnnouncements;
   readonly refusals: GrantRefusals;
   readonly settings: () => AuthorizationSettings;
   readonly oauth: () => OAuthApi;
@@ -79,7 +81,6 @@ export class OrganizationTokenSource implements TokenSource {
     this.#refreshing = new SharedTask(options.clock, SHIELD_MS);
     this.#concurrent = new ConcurrentRenewal({
       ...options,
-      renewals: options.grantStore.renewals,
       read: (signal) => this.#rereadGrants(signal),
     });
   }
@@ -204,7 +205,9 @@ export class OrganizationTokenSource implements TokenSource {
     if (refusal !== null) throw refusal;
     if (this.#options.clock.monotonic() < this.#sameTokenUntil) throw sameTokenFault();
     this.#throwIfRateLimited();
-    const awaited = await this.#concurrent.awaitFirstComer(current, task.signal);
+    const awaited = this.#isKeychainAvailable
+      ? await this.#concurrent.awaitEarlierRenewal(current, task.signal)
+      : null;
     if (awaited !== null && isDone(awaited.newest)) return awaited.newest.accessToken;
     const due = awaited ?? current;
     try {
@@ -225,6 +228,12 @@ export class OrganizationTokenSource implements TokenSource {
     }
   }
 
+  /** By the last reading. One that hangs takes 3 s to fail, at every call. */
+  get #isKeychainAvailable(): boolean {
+    const { state } = this.#options.grantStore;
+    return state.kind === "ready" && state.fault === null;
+  }
+
   async #rereadGrants(signal: AbortSignal): Promise<CurrentGrants> {
     await this.#options.grantStore.reload().catch(() => undefined);
     throwIfCancelled(signal);
@@ -232,8 +241,7 @@ export class OrganizationTokenSource implements TokenSource {
   }
 
   async #send(current: CurrentGrants, task: TaskContext): Promise<Secret> {
-    const { state } = this.#options.grantStore;
-    if (state.kind === "ready" && state.fault === null) await this.#concurrent.announce();
+    if (this.#isKeychainAvailable) await this.#concurrent.announce();
     /** Until the new tokens are stored, others wait for them instead of reporting a refusal. */
     let isUnsaved = false;
     try {
@@ -246,7 +254,10 @@ export class OrganizationTokenSource implements TokenSource {
     }
   }
 
-  async #renew({ newest, client, oauth }: CurrentGrants, task: TaskContext) {
+  async #renew(
+    { newest, client, oauth }: CurrentGrants,
+    task: TaskContext,
+  ): Promise<{ readonly refreshed: Grant; readonly outcome: "stored" | "unsaved" }> {
     const { grantStore, refusals, clock, logger, orgId } = this.#options;
     let tokens: TokenResponse;
     try {

@@ -53,6 +53,7 @@ export async function createSession(options: CommandOptions) {
       random: systemRandom,
       crypto: systemCrypto,
       log: silentLogger,
+      secretStore: store,
       listenOnLoopback,
       readAsset,
       version,

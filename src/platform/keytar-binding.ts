@@ -1,9 +1,10 @@
-import type { ChildProcess } from "node:child_process";
+import { realpathSync } from "node:fs";
 import type { Readable } from "node:stream";
 
 import { Fault } from "../faults/fault.js";
 import { problemFault } from "../faults/problem-catalog.js";
 import type { ProcessPort } from "../ports/process.js";
+import { ChildProcessCalls } from "./child-process-calls.js";
 
 /** An account's keychain. Messages name the account: another account has another keychain. */
 export type KeychainAccount = Pick<ProcessPort, "account" | "platform">;
@@ -63,25 +64,19 @@ export async function withoutReading<T>(stream: Readable, load: () => Promise<T>
 }
 
 type Value = string | boolean | null;
-type Reply = { ready: boolean } | { id: number; value: Value } | { id: number; error: string };
 
-// A terminal or a service manager signals the whole process group, and the worker may still have to
-// store a grant before it exits. SIGUSR1 would open a debugger's port. SIGKILL, because an ordinary
-// exit waits for libuv's threads, which may hang in the keyring.
-const CHILD_SCRIPT = `
-for (const signal of ["SIGHUP", "SIGINT", "SIGTERM", "SIGUSR1"]) process.on(signal, () => {});
+// The child finds keytar from the program (the bundle): a module inside it has no path of its own.
+const SCRIPT = `
 let keytar = null;
-try { keytar = require("node:module").createRequire(process.argv[1])("keytar"); } catch {}
-process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
-process.on("message", ({ id, operation, parameters }) => {
-  keytar[operation](...parameters).then(
-    (value) => process.send({ id, value: value ?? null }),
-    (error) => process.send({ id, error: String(error.message) }),
-  );
-});
-process.send({ ready: keytar !== null });
+const call = async (operation, ...parameters) => {
+  try {
+    keytar ??= require("node:module").createRequire(process.argv[1])("keytar");
+  } catch {
+    throw { message: "keytar cannot be loaded.", isLoadError: true };
+  }
+  return keytar[operation](...parameters);
+};
 `;
-const IDLE_TIMEOUT_MS = 5_000;
 
 /**
  * What a keychain needs to find its session, its files and its libraries. The rest stays out:
@@ -91,30 +86,19 @@ const IDLE_TIMEOUT_MS = 5_000;
 const KEYCHAIN_VARIABLES =
   /^(DBUS_SESSION_BUS_ADDRESS|XDG_.*|HOME|USER|LOGNAME|PATH|TMPDIR|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|GNOME_KEYRING_CONTROL|SECRET_BACKEND|LD_LIBRARY_PATH|__CF_USER_TEXT_ENCODING)$/;
 
-function keychainEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const entries = Object.entries(environment).filter(([name]) => KEYCHAIN_VARIABLES.test(name));
-  return Object.fromEntries(entries);
-}
-
 /**
  * keytar in a child process, for Linux and macOS. In the worker's own process, a call that hangs
  * would keep Node from exiting (libuv joins its threads), libsecret would keep a connection to a
- * bus or keyring daemon that has ended, and a crash in the library would end the service. The child
- * starts at the first call, and ends with the worker, when idle and when discarded.
+ * bus or keyring daemon that has ended, and a crash in the library would end the service.
  */
 export class ChildProcessKeytar implements KeytarBinding {
-  readonly #environment: NodeJS.ProcessEnv;
-  readonly #pending = new Map<
-    number,
-    { resolve(value: Value): void; reject(error: Error): void }
-  >();
-  #starting: Promise<ChildProcess> | null = null;
-  #child: ChildProcess | null = null;
-  #idleTimer: NodeJS.Timeout | undefined;
-  #lastId = 0;
+  readonly #calls: ChildProcessCalls;
 
   constructor(environment: NodeJS.ProcessEnv = process.env) {
-    this.#environment = environment;
+    this.#calls = new ChildProcessCalls({
+      ...{ script: SCRIPT, environment, variables: KEYCHAIN_VARIABLES },
+      scriptArguments: () => [programPath()],
+    });
   }
 
   readonly getPassword = (...parameters: string[]): Promise<string | null> =>
@@ -128,80 +112,25 @@ export class ChildProcessKeytar implements KeytarBinding {
     this.#call("deletePassword", parameters) as Promise<boolean>;
 
   discard(): void {
-    const child = this.#child;
-    this.#starting = null;
-    this.#child = null;
-    clearTimeout(this.#idleTimer);
-    child?.kill("SIGKILL");
-    for (const pending of this.#pending.values())
-      pending.reject(new Error("The keychain process was terminated."));
-    this.#pending.clear();
+    this.#calls.discard();
   }
 
   async #call(operation: keyof Keytar, parameters: readonly string[]): Promise<Value> {
-    clearTimeout(this.#idleTimer);
-    this.#starting ??= this.#start();
-    const child = await this.#starting;
-    const id = ++this.#lastId;
-    try {
-      return await new Promise((resolve, reject) => {
-        this.#pending.set(id, { resolve, reject });
-        child.send({ id, operation, parameters }, (error) => {
-          if (error !== null) reject(error);
-        });
-      });
-    } finally {
-      this.#pending.delete(id);
-      if (this.#child === child)
-        this.#idleTimer = setTimeout(() => this.discard(), IDLE_TIMEOUT_MS).unref();
-    }
+    const reply = await this.#calls.call<Value>([operation, ...parameters]);
+    if ("value" in reply) return reply.value;
+    if (reply.error.isLoadError !== true) throw new Error(reply.error.message);
+    // That process would not find keytar any more: Node remembers what was missing.
+    this.#calls.discard();
+    throw new KeytarLoadError("keytar is not installed, or its native module cannot be loaded.");
   }
+}
 
-  async #start(): Promise<ChildProcess> {
-    const [{ spawn }, { realpathSync }] = await Promise.all([
-      import("node:child_process"),
-      import("node:fs"),
-    ]);
-    let program: string;
-    try {
-      // The child finds keytar from the program (the bundle): a module inside it has no path of its
-      // own. This process would not find it any more once it was missing: Node remembers that.
-      const [, path] = process.argv;
-      program = path === undefined ? `${process.cwd()}/program.js` : realpathSync(path);
-    } catch (error) {
-      this.#starting = null;
-      throw new KeytarLoadError("The program is not installed.", { cause: error });
-    }
-    const child = spawn(process.execPath, ["-e", CHILD_SCRIPT, program], {
-      stdio: ["ignore", "ignore", "ignore", "ipc"],
-      env: keychainEnvironment(this.#environment),
-      windowsHide: true,
-    });
-    this.#child = child;
-    return await new Promise<ChildProcess>((resolve, reject) => {
-      child.on("message", (reply: Reply) => {
-        if ("error" in reply) {
-          this.#pending.get(reply.id)?.reject(new Error(reply.error));
-        } else if ("value" in reply) {
-          this.#pending.get(reply.id)?.resolve(reply.value);
-        } else if (reply.ready) {
-          child.unref();
-          child.channel?.unref();
-          resolve(child);
-        } else {
-          this.discard();
-          reject(
-            new KeytarLoadError("keytar is not installed, or its native module cannot be loaded."),
-          );
-        }
-      });
-      const onEnd = (error: Error): void => {
-        if (this.#child === child) this.discard();
-        reject(error);
-      };
-      child.on("error", onEnd);
-      child.on("exit", () => onEnd(new Error("The keychain process ended.")));
-    });
+function programPath(): string {
+  const [, path] = process.argv;
+  try {
+    return path === undefined ? `${process.cwd()}/program.js` : realpathSync(path);
+  } catch (error) {
+    throw new KeytarLoadError("The program is not installed.", { cause: error });
   }
 }
 

@@ -20,7 +20,7 @@ const TIMEOUT_CHECK_MS = 1_000;
  * Connections whose request has not come yet. A browser has a few; whoever opens more must neither
  * use up the process's files, which polling needs, too, nor keep the page from others.
  */
-const MAX_WAITING_CONNECTIONS = 32;
+const MAX_CONNECTIONS_WITHOUT_REQUEST = 32;
 const CLOSE_GRACE_MS = 500;
 
 const RESERVED_HINT =
@@ -45,8 +45,8 @@ class NodeLoopbackServer implements LoopbackServer {
   readonly #servers: Server[] = [];
   readonly #inFlight = new Set<ServerResponse>();
   readonly #streams = new Set<ServerResponse>();
-  /** Connections without a request, the oldest first. */
-  readonly #waiting = new Set<Socket>();
+  /** The oldest first. */
+  readonly #connectionsWithoutRequest = new Set<Socket>();
   #closing: Promise<void> | null = null;
 
   constructor(handler: LoopbackHandler) {
@@ -82,7 +82,7 @@ class NodeLoopbackServer implements LoopbackServer {
       },
       (request, response) => void this.#handle(request, response),
     );
-    server.on("connection", (socket: Socket) => this.#limitWaiting(socket));
+    server.on("connection", (socket: Socket) => this.#limitConnections(socket));
     return new Promise((resolve, reject) => {
       // The listener stays: a connection that could not be accepted (EMFILE) is an "error" event
       // too, and would end the process without one. The server goes on listening.
@@ -109,12 +109,16 @@ class NodeLoopbackServer implements LoopbackServer {
   }
 
   /** The new connection takes the place of the one that has waited longest. */
-  #limitWaiting(socket: Socket): void {
-    this.#waiting.add(socket);
-    socket.once("close", () => this.#waiting.delete(socket));
-    const [oldest] = this.#waiting;
-    if (oldest === undefined || this.#waiting.size <= MAX_WAITING_CONNECTIONS) return;
-    this.#waiting.delete(oldest);
+  #limitConnections(socket: Socket): void {
+    this.#connectionsWithoutRequest.add(socket);
+    socket.once("close", () => this.#connectionsWithoutRequest.delete(socket));
+    const [oldest] = this.#connectionsWithoutRequest;
+    if (
+      oldest === undefined ||
+      this.#connectionsWithoutRequest.size <= MAX_CONNECTIONS_WITHOUT_REQUEST
+    )
+      return;
+    this.#connectionsWithoutRequest.delete(oldest);
     oldest.destroy();
   }
 
@@ -127,7 +131,7 @@ class NodeLoopbackServer implements LoopbackServer {
         writePage(response, 413, "The request is too long.");
         return;
       }
-      this.#waiting.delete(request.socket);
+      this.#connectionsWithoutRequest.delete(request.socket);
       const answer = await this.#handler(loopbackRequest);
       if (response.destroyed) return;
       if (answer.kind === "page") writePage(response, answer.status, answer.body, answer.headers);

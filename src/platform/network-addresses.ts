@@ -4,7 +4,7 @@ import type { ReadAddresses } from "../ports/http.js";
 
 const LINK_LOCAL = /^(169\.254\.|fe[89ab])/i;
 
-/** Without link-local addresses, which come and go with each container and reach nobody outside. */
+/** Without link-local addresses: every container adds and removes some, and none is routed. */
 export const readAddresses: ReadAddresses = () =>
   Object.entries(networkInterfaces())
     .flatMap(([name, addresses = []]) =>

@@ -4,7 +4,7 @@ import { lazyCrypto } from "./lazy-modules.js";
 /** Node fires a timer with a longer delay at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** A smaller difference is the clocks' resolution, or a pause between the two readings. */
-const MIN_SUSPENSION_MS = 1_000;
+const MIN_COUNTED_SUSPENSION_MS = 1_000;
 
 /** `performance.now` would load all of perf_hooks at its first use. */
 export function monotonicMs(): number {
@@ -39,8 +39,8 @@ export function createElapsed(now: () => number, monotonic: () => number): () =>
   return () => {
     const monotonicNow = monotonic();
     const gainMs = now() - monotonicNow - offset;
-    if (gainMs >= MIN_SUSPENSION_MS) suspendedMs += gainMs;
-    if (gainMs >= MIN_SUSPENSION_MS || gainMs < 0) offset += gainMs;
+    if (gainMs >= MIN_COUNTED_SUSPENSION_MS) suspendedMs += gainMs;
+    if (gainMs >= MIN_COUNTED_SUSPENSION_MS || gainMs < 0) offset += gainMs;
     return monotonicNow + suspendedMs;
   };
 }

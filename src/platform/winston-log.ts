@@ -123,18 +123,16 @@ export class WinstonLog implements Logger {
             ? `${error.message} Log records are kept until it can be. ${error.hint}`
             : `The log cannot be started: ${String(error)}`;
         if (!this.#hasLoadFailed)
-          this.#stderr.write(`${new Date().toISOString()} error ${toPrintable(text)}\n`);
+          this.#stderr.write(`${formatLine(new Date().toISOString(), "error", text)}\n`);
         this.#hasLoadFailed = true;
       });
   }
 
   async #load(): Promise<void> {
     const { default: winston } = await loadLibrary("winston");
-    const lineFormat = winston.format.printf((info) => {
-      const fields = info.fields as Record<string, unknown>;
-      const suffix = Object.keys(fields).length === 0 ? "" : ` ${toPrintableJson(fields)}`;
-      return `${String(info.timestamp)} ${info.level} ${toPrintable(String(info.message))}${suffix}`;
-    });
+    const lineFormat = winston.format.printf(({ timestamp, level, message, fields }) =>
+      formatLine(String(timestamp), level, String(message), fields as Record<string, unknown>),
+    );
     const jsonFormat = winston.format.printf(({ timestamp: time, level, message, fields }) =>
       toPrintableJson({ time, level, message, ...(fields as object) }),
     );
@@ -190,6 +188,18 @@ export class WinstonLog implements Logger {
       { directory: this.#directory, code: (error as NodeJS.ErrnoException).code },
     );
   }
+}
+
+export function formatLine(
+  timestamp: string,
+  level: string,
+  message: string,
+  fields: Readonly<Record<string, unknown>> = {},
+): string {
+  // With the space in place of a line's end, the next line's indentation would be a gap.
+  const text = toPrintable(message).replace(/ {2,}/g, " ");
+  const suffix = Object.keys(fields).length === 0 ? "" : ` ${toPrintableJson(fields)}`;
+  return `${timestamp} ${level} ${text}${suffix}`;
 }
 
 function writeRecord(logger: Winston.Logger, record: LogRecord): void {

@@ -7,7 +7,7 @@ import type { PeopleApi } from "../webex/people.js";
  * The clock counts suspensions of a second or longer; less is the time between the readings of its
  * two times.
  */
-const MIN_SUSPENSION_MS = 500;
+const MIN_SUSPENSION_DURING_REQUEST_MS = 500;
 const TICK_MS = 1_000;
 /** Much longer than the event loop is ever busy with one thing. */
 const MIN_STOP_MS = 5_000;
@@ -28,7 +28,7 @@ export function withoutSuspensions(people: PeopleApi, clock: Clock): PeopleApi {
     const stop = watchForStop(clock);
     const wasSuspended = (): boolean => {
       const wasStopped = stop.end();
-      return wasStopped || suspendedMs() - before >= MIN_SUSPENSION_MS;
+      return wasStopped || suspendedMs() - before >= MIN_SUSPENSION_DURING_REQUEST_MS;
     };
     let response: T;
     try {

@@ -6,6 +6,7 @@ import { GrantRefusals } from "../authorization/grant-status.js";
 import { GrantStore } from "../authorization/grant-store.js";
 import { type AuthorizationSettings, originOf } from "../authorization/oauth-context.js";
 import type { PageNotices } from "../authorization/page/page-model.js";
+import { RenewalAnnouncements } from "../authorization/renewal-announcements.js";
 import { OrganizationTokenSource } from "../authorization/token-source.js";
 import type { Fault } from "../faults/fault.js";
 import { OrganizationPoller } from "../polling/organization-poller.js";
@@ -170,7 +171,14 @@ export function createComponents(
 export interface AuthorizationOptions {
   readonly ports: Pick<
     WorkerPorts,
-    "clock" | "random" | "crypto" | "log" | "listenOnLoopback" | "readAsset" | "version"
+    | "clock"
+    | "random"
+    | "crypto"
+    | "log"
+    | "secretStore"
+    | "listenOnLoopback"
+    | "readAsset"
+    | "version"
   >;
   readonly grantStore: GrantStore;
   readonly http: Http;
@@ -196,9 +204,10 @@ export function createAuthorization(options: AuthorizationOptions): {
 } {
   const { grantStore, http, settings, settingsLoaded, notices } = options;
   const { onRequest = () => undefined, retryOrganization = () => undefined } = options;
-  const { clock, random, crypto, log: logger, version } = options.ports;
+  const { clock, random, crypto, log: logger, secretStore, version } = options.ports;
   const { listenOnLoopback: listen, readAsset } = options.ports;
   const refusals = new GrantRefusals();
+  const renewals = new RenewalAnnouncements(secretStore, clock);
   const webex = (onSilence?: (fault: Fault) => void) => {
     const { apiUrl } = settings();
     const rest = {
@@ -235,7 +244,7 @@ export function createAuthorization(options: AuthorizationOptions): {
     authorizations,
     createTokenSource: (orgId, onSilence) =>
       new OrganizationTokenSource({
-        ...{ orgId, grantStore, refusals, settings, clock, random, logger },
+        ...{ orgId, grantStore, renewals, refusals, settings, clock, random, logger },
         oauth: () => webex(onSilence).oauth,
       }),
   };

@@ -17,7 +17,7 @@ const CHECK_INTERVAL_MS = 2_000;
 /** Addresses are read less often while Webex answers: on Windows, that takes milliseconds. */
 const CHECKS_PER_READING = 15;
 /** A shorter suspension leaves connections alive, as does a correction of the wall clock. */
-const MIN_SUSPENSION_MS = 10_000;
+const MIN_DISCONNECTING_SUSPENSION_MS = 10_000;
 /** A failure that shows within this time after a change of addresses may be due to it. */
 const CHANGE_RETENTION_MS = 30_000;
 /**
@@ -65,7 +65,7 @@ export class NetworkWatcher {
   #check(): void {
     const { clock, isFailing, logger, retry } = this.#options;
     const suspendedMs = this.#readSuspendedMs();
-    const wasSuspended = suspendedMs - this.#suspendedMs >= MIN_SUSPENSION_MS;
+    const wasSuspended = suspendedMs - this.#suspendedMs >= MIN_DISCONNECTING_SUSPENSION_MS;
     this.#suspendedMs = suspendedMs;
     if (wasSuspended) {
       logger.info("The machine was suspended, or its clock was set forward. Polling Webex now.");

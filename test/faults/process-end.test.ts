@@ -1,5 +1,3 @@
-import { existsSync, readFileSync } from "node:fs";
-
 import { expect } from "chai";
 
 import { isAlive } from "../../src/platform/node-process.js";
@@ -7,6 +5,7 @@ import { waitUntil } from "../support/clock-fake.js";
 import { DnsServer, missingForNames, WEBEX_NAME } from "../support/dns-fixture.js";
 import { describeFaults, type FaultTrial } from "../support/fault-harness.js";
 import { SilentServer, TemporaryFolder } from "../support/network-fixture.js";
+import { childrenOf } from "../support/proc-fixture.js";
 import { WorkerHarness, type WorkerHarnessOptions } from "../support/worker-harness.js";
 
 /** By contract. */
@@ -17,15 +16,8 @@ const ENDS: Readonly<Record<string, (harness: WorkerHarness) => unknown>> = {
   "shutdown and exit": ({ host }) => host.shutdown(30_000),
   "the end of stdin": ({ host }) => host.stdin?.end(),
   SIGTERM: ({ host }) => host.kill("SIGTERM"),
+  "SIGTERM to the process group": ({ host }) => host.killProcessGroup("SIGTERM"),
 };
-
-/** The processes that a worker has started. proc(5): /proc/pid/task/tid/children. */
-function childrenOf(pid: number): number[] {
-  const path = `/proc/${pid}/task/${pid}/children`;
-  return existsSync(path)
-    ? readFileSync(path, "latin1").split(" ").map(Number).filter(Boolean)
-    : [];
-}
 
 /** For each end: starts a worker that asks Webex, and ends it while it waits for an answer. */
 async function endEach(
@@ -36,7 +28,7 @@ async function endEach(
 ): Promise<void> {
   const durations: number[] = [];
   for (const [name, end] of Object.entries(ENDS)) {
-    const harness = await WorkerHarness.start({ enable: 1, ...options });
+    const harness = await WorkerHarness.start({ enable: 1, ownProcessGroup: true, ...options });
     trial.cleanUp(() => harness.stop());
     prepare(harness);
     // The import asks Webex whose grant it is.
@@ -55,7 +47,7 @@ async function endEach(
 }
 
 const heals =
-  "exits with code 0 within a second, after `shutdown` and `exit`, the end of stdin, and SIGTERM";
+  "exits with code 0 within a second, after `shutdown` and `exit`, the end of stdin, SIGTERM, and SIGTERM to its process group";
 
 describeFaults("The end of the process", [
   {

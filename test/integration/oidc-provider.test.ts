@@ -6,6 +6,7 @@ import { DeviceFlow } from "../../src/authorization/device-flow.js";
 import type { FlowView } from "../../src/authorization/flow.js";
 import { type Grant, REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import { GrantRefusals } from "../../src/authorization/grant-status.js";
+import { RenewalAnnouncements } from "../../src/authorization/renewal-announcements.js";
 import { OrganizationTokenSource } from "../../src/authorization/token-source.js";
 import { GrantStore } from "../../src/authorization/grant-store.js";
 import { Secret } from "../../src/faults/secret.js";
@@ -49,7 +50,8 @@ describe("authorization with another authorization server (oidc-provider)", func
     logger = new RecordingLogger();
     const rest = { apiUrl, version: "1.0.0", http, clock };
     oauth = createOAuthApi(rest, await server.endpoints());
-    grantStore = new GrantStore(new MemoryStore(), clock, logger);
+    const store = new MemoryStore();
+    grantStore = new GrantStore(store, clock, logger);
     const refusals = new GrantRefusals();
     const settings = (): { clientId: null; apiUrl: string; redirectPort: number } => ({
       clientId: null,
@@ -88,6 +90,7 @@ describe("authorization with another authorization server (oidc-provider)", func
     });
     tokens = new OrganizationTokenSource({
       ...shared,
+      renewals: new RenewalAnnouncements(store, clock),
       oauth: () => oauth,
       orgId: server.orgId,
       random,

@@ -5,6 +5,7 @@ import { GrantRefusals } from "../../src/authorization/grant-status.js";
 import type { Grant } from "../../src/authorization/grant.js";
 import { REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import { OrganizationTokenSource } from "../../src/authorization/token-source.js";
+import { RenewalAnnouncements } from "../../src/authorization/renewal-announcements.js";
 import { GrantStore } from "../../src/authorization/grant-store.js";
 import { MemoryStore } from "../../src/platform/secret-store.js";
 import type { SecretStore } from "../../src/ports/secret-store.js";
@@ -75,6 +76,8 @@ export class SecretStoreFake implements SecretStore {
   writesFail = false;
   /** Writes wait for this promise, except announcements of a renewal. */
   gate: Promise<void> = Promise.resolve();
+  /** What a read waits for, as with a keychain that hangs. */
+  readDelay: (() => Promise<void>) | null = null;
   readonly log: string[] = [];
 
   constructor(inner: SecretStore = new MemoryStore()) {
@@ -83,6 +86,7 @@ export class SecretStoreFake implements SecretStore {
 
   async get(account: string): Promise<string | null> {
     this.log.push(`get ${account}`);
+    await this.readDelay?.();
     if (this.fault !== null) throw this.fault;
     return this.inner.get(account);
   }
@@ -198,6 +202,7 @@ export class AuthorizationHarness {
   readonly logger = new RecordingLogger();
   readonly store: SecretStoreFake;
   readonly grantStore: GrantStore;
+  readonly renewals: RenewalAnnouncements;
   readonly oauth = new RefreshFake();
   readonly refusals = new GrantRefusals();
   settings: { clientId: string | null; apiUrl: string; redirectPort: number } = {
@@ -213,6 +218,7 @@ export class AuthorizationHarness {
     this.clock = clock;
     this.#seed = seed;
     this.grantStore = new GrantStore(store, clock, this.logger);
+    this.renewals = new RenewalAnnouncements(store, clock);
   }
 
   /** The service that the current settings name. */
@@ -222,9 +228,9 @@ export class AuthorizationHarness {
   }
 
   tokenSource(orgId: string): OrganizationTokenSource {
-    const { grantStore, refusals, clock, logger } = this;
+    const { grantStore, renewals, refusals, clock, logger } = this;
     return new OrganizationTokenSource({
-      ...{ orgId, grantStore, refusals, clock, logger },
+      ...{ orgId, grantStore, renewals, refusals, clock, logger },
       random: new SeededRandom(this.#seed),
       settings: () => this.settings,
       oauth: () => this.oauth,

@@ -38,6 +38,11 @@ export function processTree(root: number, isWithRoot = true): ProcessView[] {
   }));
 }
 
+/** The processes that a process has started. proc(5): /proc/pid/task/tid/children. */
+export function childrenOf(pid: number): number[] {
+  return read(`/proc/${pid}/task/${pid}/children`).split(" ").map(Number).filter(Boolean);
+}
+
 /** The TCP ports on which a process listens. */
 export function listeningPorts(pid: number): number[] {
   const inodes = new Set<string>();

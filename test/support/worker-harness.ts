@@ -18,6 +18,7 @@ export interface WorkerHarnessOptions extends Partial<SimulatorOptions> {
   readonly restart?: boolean;
   readonly extraArgs?: readonly string[];
   readonly hostPid?: number | null;
+  readonly ownProcessGroup?: boolean;
   /** Replaces the manifest's command, for example with a script that limits the process. */
   readonly command?: string;
   /** The path of Presence.ini in the harness's folder, for example with a folder of its own. */
@@ -56,6 +57,7 @@ export class WorkerHarness {
       restart: _restart,
       extraArgs: _args,
       hostPid: _pid,
+      ownProcessGroup: _group,
       command: _command,
       settingsName: _name,
       manifestPath: _manifest,
@@ -86,6 +88,7 @@ export class WorkerHarness {
   newHost(): ReferenceHost {
     const options = this.#options;
     const { env, restart, extraArgs, hostPid, secretStore, command, manifestPath } = options;
+    const { ownProcessGroup = false } = options;
     const host = new ReferenceHost({
       manifestPath: manifestPath ?? MANIFEST,
       settingsPath: this.settingsPath,
@@ -97,6 +100,7 @@ export class WorkerHarness {
         ...(extraArgs ?? []),
       ],
       restart: restart ?? false,
+      ownProcessGroup,
       ...(env === undefined ? {} : { env }),
       ...(hostPid === undefined ? {} : { hostPid }),
       ...(command === undefined ? {} : { command }),

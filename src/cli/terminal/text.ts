@@ -54,8 +54,8 @@ const ISO_TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /**
- * As `toPrintable`, but keeps styles: the last line of defence, for text that may hold them. Text
- * from outside is made printable before it is styled, so that it brings no styles of its own.
+ * As `toPrintable`, but keeps styles: for everything that is printed, just before. Text from
+ * outside is made printable before it is styled, so that it brings no styles of its own.
  */
 export function toPrintableStyled(text: string): string {
   return text

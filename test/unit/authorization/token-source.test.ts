@@ -301,7 +301,7 @@ describe("token source", () => {
 
     it("is not kept from renewing by a process that has ended during its renewal", async () => {
       const tokens = await start();
-      const ended = (await harness.otherProcess()).grantStore.renewals;
+      const ended = (await harness.otherProcess()).renewals;
       await ended.announce(orgA, "ended");
       harness.oauth.outcomes.push(tokenResponseOf("2"));
       const renewed = tokens.replace(rejected, neverAborted);
@@ -309,9 +309,25 @@ describe("token source", () => {
       expect((await renewed).reveal()).to.equal("SECRET-access-2");
     });
 
+    it("does not wait for another process's renewal while the keychain hangs", async () => {
+      const tokens = await start();
+      const ended = (await harness.otherProcess()).renewals;
+      await ended.announce(orgA, "ended");
+      // The announcement is known here, and the grant is usable from memory.
+      await harness.renewals.isAnnouncedByOther(orgA, "this");
+      harness.store.fault = keychainLockedFault();
+      harness.store.readDelay = () =>
+        new Promise((resolve) => harness.clock.schedule(3_000, resolve));
+      harness.oauth.outcomes.push(tokenResponseOf("2"));
+      const replacing = tokens.replace(rejected, neverAborted).catch(() => undefined);
+      await harness.clock.advance(3_100);
+      expect(harness.oauth.refreshedWith).to.deep.equal(["SECRET-refresh-1"]);
+      await harness.clock.until(replacing);
+    });
+
     it("reports a refusal, at the latest when no process can be renewing any more", async () => {
       const tokens = await start();
-      const ended = (await harness.otherProcess()).grantStore.renewals;
+      const ended = (await harness.otherProcess()).renewals;
       await ended.announce(orgA, "ended");
       harness.oauth.outcomes.push(grantRefusedFault());
       const fault = faultOf(tokens.replace(rejected, neverAborted));
@@ -343,7 +359,7 @@ describe("token source", () => {
       expect(await announced()).to.equal(null);
       await faultOf(tokens.replace(new Secret("SECRET-access-2"), neverAborted));
       expect(await announced()).to.equal(null);
-      await harness.grantStore.renewals.announce(orgA, "another");
+      await harness.renewals.announce(orgA, "another");
       expect(await announced()).to.not.equal(null);
       await harness.grantStore.removeGrant(orgA);
       expect(await announced()).to.equal(null);
@@ -359,7 +375,7 @@ describe("token source", () => {
         })(),
       );
       await tokens.replace(rejected, neverAborted);
-      expect(await harness.grantStore.renewals.isAnnouncedByOther(orgA, "another")).to.equal(true);
+      expect(await harness.renewals.isAnnouncedByOther(orgA, "another")).to.equal(true);
     });
   });
 

@@ -3,9 +3,22 @@ import { expect } from "chai";
 
 import { Fault } from "../../../src/faults/fault.js";
 import { Secret } from "../../../src/faults/secret.js";
-import { redact, redactText } from "../../../src/platform/winston-log.js";
+import { formatLine, redact, redactText } from "../../../src/platform/winston-log.js";
 
 const SECRET_TEXT = "secret-text-0123456789";
+
+describe("platform/winston-log: a line on stderr", () => {
+  it("joins the lines of a message by one space each", () => {
+    const message = "It failed: \r\n  at one\n\n\tat two\u2028  at three";
+    expect(formatLine("12:00", "warn", message, { count: 1 })).to.equal(
+      '12:00 warn It failed: at one at two at three {"count":1}',
+    );
+  });
+
+  it("has no fields if there are none", () => {
+    expect(formatLine("12:00", "info", "Started.")).to.equal("12:00 info Started.");
+  });
+});
 
 describe("platform/winston-log: redaction", () => {
   it("prints a Secret as [secret] in every form", () => {
