@@ -5,6 +5,7 @@ import { Fault } from "../faults/fault.js";
 import { problemFault } from "../faults/problem-catalog.js";
 import type { ProcessPort } from "../ports/process.js";
 import { ChildProcessCalls } from "./child-process-calls.js";
+import { continueReading, stopReading } from "./reading-stops.js";
 
 /** An account's keychain. Messages name the account: another account has another keychain. */
 export type KeychainAccount = Pick<ProcessPort, "account" | "platform">;
@@ -54,12 +55,12 @@ async function loadKeytar(): Promise<Keytar> {
  * worker would stand still until the next message of the host.
  */
 export async function withoutReading<T>(stream: Readable, load: () => Promise<T>): Promise<T> {
-  if (stream.readableFlowing !== true) return load();
-  stream.pause();
+  const owner = {};
+  stopReading(stream, owner);
   try {
     return await load();
   } finally {
-    stream.resume();
+    continueReading(stream, owner);
   }
 }
 

@@ -39,7 +39,6 @@ export class BatchingWriter extends AbstractMessageWriter implements MessageWrit
   #isSealed = false;
   #hasFailed = false;
   #idleWaiters: (() => void)[] = [];
-  #drainWaiters: (() => void)[] = [];
 
   constructor(output: Writable, ids: RequestIds, callbacks: WriterCallbacks) {
     super();
@@ -85,12 +84,6 @@ export class BatchingWriter extends AbstractMessageWriter implements MessageWrit
     await withTimeout(idle, deadlineMs, undefined);
   }
 
-  /** Resolves when the peer has read the unsent output, or is gone. */
-  whenDrained(): Promise<void> {
-    if (!this.isOverloaded || this.#hasFailed) return DONE;
-    return new Promise((resolve) => this.#drainWaiters.push(resolve));
-  }
-
   #writeBatch(): void {
     if (this.#batch.length === 0 || this.#hasFailed) return;
     this.#pendingWrites += 1;
@@ -111,7 +104,6 @@ export class BatchingWriter extends AbstractMessageWriter implements MessageWrit
     if (this.#hasFailed || !this.isCongested) return;
     this.isCongested = false;
     this.isOverloaded = false;
-    for (const resolve of this.#drainWaiters.splice(0)) resolve();
     this.#callbacks.drained();
   }
 
@@ -120,7 +112,6 @@ export class BatchingWriter extends AbstractMessageWriter implements MessageWrit
     this.#hasFailed = true;
     this.#isSealed = true;
     this.#batch.clear();
-    for (const resolve of this.#drainWaiters.splice(0)) resolve();
     this.#settleIdle();
     this.#callbacks.failed();
   }

@@ -1,9 +1,10 @@
 import type { Readable, Writable } from "node:stream";
 
-import { createMessageConnection, Event, Message, RAL, ResponseError } from "vscode-jsonrpc";
+import { createMessageConnection, Event, RAL, ResponseError } from "vscode-jsonrpc";
 import type {
   AbstractCancellationTokenSource,
   CancellationToken,
+  Message,
   MessageConnection,
   RequestMessage,
 } from "vscode-jsonrpc";
@@ -18,12 +19,12 @@ import type {
   WireError,
 } from "../../ports/channel.js";
 import { BatchingWriter } from "./batching-writer.js";
-import { CANCEL, RequestIds, ValidatingReader } from "./validating-reader.js";
+import { answerWritten, HeldMessages, MESSAGES_PER_TURN } from "./held-messages.js";
+import { CANCEL, EXIT, RequestIds, ValidatingReader } from "./validating-reader.js";
 
+const SHUTDOWN = "shutdown";
 const REQUEST_CANCELLED = -32800;
 const INTERNAL_ERROR = -32603;
-/** Messages handled before the event loop continues. */
-const MESSAGES_PER_TURN = 64;
 /** While more messages wait for their turn, nothing is read: a flood would fill the memory. */
 const MAX_QUEUED_MESSAGES = 1_024;
 /** How long the end of the channel waits for the -32700 reply to be written. */
@@ -38,11 +39,11 @@ export class JsonRpcChannel implements Channel {
   readonly events = new Emitter<ChannelEvents>();
   #connection: MessageConnection | null = null;
   #writer: BatchingWriter | null = null;
+  #held: HeldMessages | null = null;
   #queuedRequests = 0;
   #queuedMessages = 0;
   #onEnd: ((end: ChannelEndReason) => void) | null = null;
   #hasEnded = false;
-  #heldShutdowns: (() => void | Promise<void>)[] = [];
 
   constructor(input: Readable, output: Writable) {
     this.#input = input;
@@ -53,16 +54,28 @@ export class JsonRpcChannel implements Channel {
     installRuntimeLayer();
     this.#onEnd = onEnd;
     const writer = new BatchingWriter(this.#output, this.#ids, {
-      overloaded: () => reader.pause(),
+      overloaded: () => {
+        reader.isHolding = true;
+      },
       drained: () => {
-        reader.resume();
+        held.release();
         this.events.emit("drained");
       },
       failed: () => this.#end("outputBroken"),
     });
+    const held = new HeldMessages(
+      () => !writer.isOverloaded,
+      () => {
+        reader.isHolding = writer.isOverloaded;
+      },
+    );
+    const mustHold = (): boolean => writer.isOverloaded || !held.isEmpty;
     const reader = new ValidatingReader(this.#input, this.#ids, {
-      rejected: (id, code, message) =>
-        writer.send({ jsonrpc: "2.0", id, error: { code, message } }),
+      rejected: (id, code, message) => {
+        const reject = (): void => writer.send({ jsonrpc: "2.0", id, error: { code, message } });
+        if (mustHold()) held.add(null, reject);
+        else reject();
+      },
       requestQueued: () => {
         this.#queuedRequests += 1;
       },
@@ -70,9 +83,14 @@ export class JsonRpcChannel implements Channel {
         this.#queuedMessages += 1;
         if (this.#queuedMessages === MAX_QUEUED_MESSAGES) reader.isBusy = true;
       },
-      ended: (end) => void this.#endAfterQueued(end, writer),
+      ended: () => void this.#endAfterQueued("inputEnded", writer),
+      failed: (code, message) => {
+        writer.send({ jsonrpc: "2.0", id: null, error: { code, message } });
+        void this.#endAfterQueued("protocolError", writer);
+      },
     });
     this.#writer = writer;
+    this.#held = held;
     const connection = createMessageConnection(reader, writer, undefined, {
       cancellationStrategy: {
         receiver: { createCancellationTokenSource: () => new RequestCancellation() },
@@ -80,9 +98,16 @@ export class JsonRpcChannel implements Channel {
       },
       messageStrategy: {
         handleMessage: (message, next) => {
-          if (!isCancellation(message)) this.#queuedMessages -= 1;
-          if (this.#queuedMessages === MAX_QUEUED_MESSAGES / 2) reader.isBusy = false;
-          return this.#handleOrHold(message, next, writer);
+          const method = methodOf(message);
+          const handle = (): void | Promise<void> => {
+            if (method !== CANCEL) this.#queuedMessages -= 1;
+            if (this.#queuedMessages === MAX_QUEUED_MESSAGES / 2) reader.isBusy = false;
+            return next(message);
+          };
+          // A peer that reads nothing any more may still end the process.
+          if (method === EXIT) held.handleFirst(SHUTDOWN);
+          if (method === EXIT || !mustHold()) return handle();
+          held.add(method, () => void handle());
         },
       },
     });
@@ -126,29 +151,6 @@ export class JsonRpcChannel implements Channel {
     this.#connection = null;
   }
 
-  /**
-   * Requests wait while the peer does not read. It may still end the process: `exit` does not wait,
-   * nor does a `shutdown` before it.
-   */
-  #handleOrHold(
-    message: Message,
-    next: (message: Message) => void | Promise<void>,
-    writer: BatchingWriter,
-  ): void | Promise<void> {
-    const { method } = message as Partial<RequestMessage>;
-    if (method === "exit") for (const handle of this.#heldShutdowns.splice(0)) void handle();
-    if (!writer.isOverloaded || !Message.isRequest(message) || method === "exit")
-      return next(message);
-    let isHandled = false;
-    const handle = (): void | Promise<void> => {
-      if (isHandled) return;
-      isHandled = true;
-      return next(message);
-    };
-    if (method === "shutdown") this.#heldShutdowns.push(handle);
-    return writer.whenDrained().then(handle);
-  }
-
   async #answerAsync(result: Promise<unknown>, call: RequestCancellation): Promise<unknown> {
     this.#liveRequests.add(call);
     try {
@@ -177,13 +179,15 @@ export class JsonRpcChannel implements Channel {
   #stop(): void {
     this.#hasEnded = true;
     this.#writer?.end();
+    this.#held?.clear();
     for (const call of this.#liveRequests) call.cancel();
     this.#liveRequests.clear();
   }
 }
 
-function isCancellation(message: Message): boolean {
-  return (message as Partial<RequestMessage>).method === CANCEL;
+/** The worker sends no requests, so that it gets no responses, which have no method. */
+function methodOf(message: Message): string | null {
+  return (message as Partial<RequestMessage>).method ?? null;
 }
 
 function nextTurn(): Promise<void> {
@@ -262,13 +266,16 @@ function queueTask(callback: () => void): { dispose(): void } {
   queue.push(callback);
   if (!isScheduled) {
     isScheduled = true;
-    setImmediate(runTurn);
+    setImmediate(() => void runTurn());
   }
   return { dispose: () => undefined };
 }
 
-function runTurn(): void {
-  for (let handled = 0; handled < MESSAGES_PER_TURN; handled += 1) queue.shift()?.();
+async function runTurn(): Promise<void> {
+  for (let handled = 0; handled < MESSAGES_PER_TURN && queue.length > 0; handled += 1) {
+    queue.shift()?.();
+    await answerWritten();
+  }
   isScheduled = queue.length > 0;
-  if (isScheduled) setImmediate(runTurn);
+  if (isScheduled) setImmediate(() => void runTurn());
 }

@@ -5,20 +5,20 @@ import { AbstractMessageReader } from "vscode-jsonrpc";
 import type { DataCallback, Disposable, Message } from "vscode-jsonrpc";
 
 import { exceedsDepth } from "../../faults/json-depth.js";
+import { continueReading, stopReading } from "../reading-stops.js";
 import { FrameParser } from "./framing.js";
 
 const PARSE_ERROR = -32700;
 const INVALID_REQUEST = -32600;
-/** The input read while paused, before the stream itself is paused. */
-const MAX_PAUSED_BYTES = 1024 * 1024;
+/** What is still read while messages are held. */
+const MAX_HELD_BYTES = 1024 * 1024;
 /** A request has at most four levels. */
 const MAX_DEPTH = 64;
 /** Smaller bodies cannot have so many levels that parsing them takes long. */
 const MIN_DEEP_BYTES = 64 * 1024;
 const BYTE_ORDER_MARK = "\ufeff";
 export const CANCEL = "$/cancelRequest";
-const EXIT = "exit";
-const SHUTDOWN = "shutdown";
+export const EXIT = "exit";
 /** What a peer only ever sends as a notification. */
 const NOTIFICATION_NAME = /^(exit|initialized|\$\/.*)$/s;
 
@@ -31,8 +31,10 @@ export interface ReaderCallbacks {
   requestQueued(): void;
   /** A message was delivered and waits for its turn. Cancellations may not have to wait. */
   messageQueued(): void;
-  /** Called once, at the end of the input or of its valid part; nothing is read after that. */
-  ended(end: "inputEnded" | "protocolError"): void;
+  /** Called once, at the end of the input; nothing is read after that. */
+  ended(): void;
+  /** Called instead of `ended`: what follows cannot be read. The peer gets this error. */
+  failed(code: number, message: string): void;
 }
 
 /**
@@ -47,11 +49,10 @@ export class ValidatingReader extends AbstractMessageReader {
   readonly #parser: FrameParser;
   #deliverMessage: DataCallback | null = null;
   #isOver = false;
-  /** What has come while paused; null: not paused. */
-  #held: (IncomingMessage | Rejection)[] | null = null;
-  #pausedBytes = 0;
+  #isHolding = false;
   #isBusy = false;
-  #isStopped = false;
+  /** Read since the messages began to wait. */
+  #waitingBytes = 0;
 
   constructor(input: Readable, ids: RequestIds, callbacks: ReaderCallbacks) {
     super();
@@ -61,8 +62,9 @@ export class ValidatingReader extends AbstractMessageReader {
     this.#parser = new FrameParser({
       body: (bytes) => this.#handleBody(bytes),
       invalid: (reason) => {
-        callbacks.rejected(null, PARSE_ERROR, `The input does not follow the protocol: ${reason}.`);
-        this.#end("protocolError");
+        if (this.#isOver) return;
+        this.#isOver = true;
+        callbacks.failed(PARSE_ERROR, `The input does not follow the protocol: ${reason}.`);
       },
     });
   }
@@ -78,22 +80,12 @@ export class ValidatingReader extends AbstractMessageReader {
   }
 
   /**
-   * Stops delivering messages until `resume`, except `exit`, and `shutdown` before it. Up to 1 MB
-   * of input, they and its end are still detected.
+   * While messages are held for a peer that does not read, reads up to 1 MB, so that `exit` and the
+   * end of the input are still noticed. While so, `isBusy` has no effect.
    */
-  pause(): void {
-    this.#held ??= [];
+  set isHolding(isHolding: boolean) {
+    this.#isHolding = isHolding;
     this.#updateFlow();
-  }
-
-  resume(): void {
-    const held = this.#held;
-    if (held === null) return;
-    this.#held = null;
-    this.#pausedBytes = 0;
-    // Before the messages are handled, because one of them may lead to another pause.
-    this.#updateFlow();
-    for (const message of held) this.#handle(message);
   }
 
   /** While busy, reads nothing, because enough messages wait for their turn. */
@@ -105,63 +97,38 @@ export class ValidatingReader extends AbstractMessageReader {
   override dispose(): void {
     super.dispose();
     this.#isOver = true;
-    this.#held = null;
     this.#input.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onEnd);
     // The error listener stays: a later error would otherwise be an uncaught exception.
-    this.#input.pause();
+    stopReading(this.#input, this);
   }
 
   readonly #onData = (chunk: Buffer): void => {
     if (this.#isOver) return;
     this.#parser.push(chunk);
-    if (this.#held === null) return;
-    this.#pausedBytes += chunk.length;
+    if (!this.#isHolding && !this.#isBusy) return;
+    this.#waitingBytes += chunk.length;
     this.#updateFlow();
   };
 
   #updateFlow(): void {
-    const mayFlow = this.#held === null ? !this.#isBusy : this.#pausedBytes <= MAX_PAUSED_BYTES;
-    // Others pause the stream, too (keytar-binding.ts), and nobody resumes it for them.
-    if (mayFlow !== this.#isStopped || this.#isOver) return;
-    this.#isStopped = !mayFlow;
-    if (mayFlow) this.#input.resume();
-    else this.#input.pause();
+    if (this.#isOver) return;
+    if (!this.#isHolding && !this.#isBusy) this.#waitingBytes = 0;
+    const mayRead = this.#isHolding ? this.#waitingBytes <= MAX_HELD_BYTES : !this.#isBusy;
+    if (mayRead) continueReading(this.#input, this);
+    else stopReading(this.#input, this);
   }
 
-  readonly #onEnd = (): void => this.#end("inputEnded");
-
-  #end(end: "inputEnded" | "protocolError"): void {
+  readonly #onEnd = (): void => {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#callbacks.ended(end);
-  }
+    this.#callbacks.ended();
+  };
 
   #handleBody(body: Buffer): void {
     const message = parseMessage(body);
-    if (message !== null) this.#handle(message);
-  }
-
-  #handle(message: IncomingMessage | Rejection): void {
-    if (this.#held !== null) {
-      this.#hold(message, this.#held);
-      return;
-    }
-    if ("code" in message) {
-      this.#callbacks.rejected(message.id, message.code, message.message);
-      return;
-    }
-    this.#deliverValid(message);
-  }
-
-  /** A peer that reads nothing any more may still ask for the end. */
-  #hold(message: IncomingMessage | Rejection, held: (IncomingMessage | Rejection)[]): void {
-    if ("code" in message || message.method !== EXIT) {
-      held.push(message);
-      return;
-    }
-    for (const each of held)
-      if ("method" in each && each.method === SHUTDOWN) this.#deliverValid(each);
-    this.#deliverValid(message);
+    if (message === null) return;
+    if ("code" in message) this.#callbacks.rejected(message.id, message.code, message.message);
+    else this.#deliverValid(message);
   }
 
   #deliverValid({ id, method, params }: IncomingMessage): void {

@@ -2,7 +2,17 @@ import { PassThrough } from "node:stream";
 
 import { expect } from "chai";
 
+import { RequestIds, ValidatingReader } from "../../../src/platform/json-rpc/validating-reader.js";
 import { withoutReading } from "../../../src/platform/keytar-binding.js";
+
+const ignore = (): void => undefined;
+const NO_CALLBACKS = {
+  rejected: ignore,
+  requestQueued: ignore,
+  messageQueued: ignore,
+  ended: ignore,
+  failed: ignore,
+};
 
 describe("platform/keytar-binding: withoutReading", () => {
   it("stops reading while it loads, and then reads everything", async () => {
@@ -37,5 +47,24 @@ describe("platform/keytar-binding: withoutReading", () => {
       });
       expect(stream.readableFlowing).to.equal(before);
     }
+  });
+
+  it("leaves to the reader of the protocol what it decides meanwhile, and to the last to end", async () => {
+    const stream = new PassThrough();
+    const reader = new ValidatingReader(stream, new RequestIds(), NO_CALLBACKS);
+    reader.listen(() => undefined);
+    await withoutReading(stream, async () => {
+      reader.isBusy = true;
+    });
+    expect(stream.isPaused(), "loaded while the reader is busy").to.equal(true);
+    await withoutReading(stream, async () => {
+      reader.isBusy = false;
+      expect(stream.isPaused(), "the reader is busy no more, but the library loads").to.equal(true);
+      await withoutReading(stream, async () => undefined);
+      expect(stream.isPaused(), "another library has loaded").to.equal(true);
+    });
+    expect(stream.isPaused()).to.equal(false);
+    await withoutReading(stream, async () => reader.dispose());
+    expect(stream.isPaused(), "loaded after the reader's end").to.equal(true);
   });
 });

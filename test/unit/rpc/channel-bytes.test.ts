@@ -1,35 +1,11 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import { JsonRpcChannel } from "../../../src/platform/json-rpc/channel.js";
-import type { ChannelEndReason, RequestCall } from "../../../src/ports/channel.js";
+import type { RequestCall } from "../../../src/ports/channel.js";
+import { frame, request } from "../../support/byte-host-fake.js";
+import { launchChannel, waitUntil } from "../../support/channel-fixture.js";
 import { settle } from "../../support/clock-fake.js";
-import { ByteHost, frame, request } from "../../support/byte-host-fake.js";
 
-type Answer = (method: string, params: unknown, call: RequestCall) => unknown;
-
-function launch(
-  answer: Answer = (method, params) => ({ method, params: params ?? null }),
-  highWaterMark?: number,
-) {
-  const host = new ByteHost(highWaterMark);
-  const channel = new JsonRpcChannel(host.input, host.output);
-  const ends: ChannelEndReason[] = [];
-  const notes: { method: string; params: unknown }[] = [];
-  channel.listen(
-    { request: answer, notification: (method, params) => notes.push({ method, params }) },
-    (end) => ends.push(end),
-  );
-  return { host, channel, ends, notes };
-}
-
-/** Returns at the deadline at the latest: the test asserts the condition itself. */
-async function waitUntil(condition: () => boolean, deadlineMs = 5_000): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
-  while (!condition() && performance.now() < deadline) await settle();
-}
-
-const EXIT_NOTIFICATION = frame({ jsonrpc: "2.0", method: "exit" });
 const PING = request(7, "ping");
 const PONG = { jsonrpc: "2.0", id: 7, result: { method: "ping", params: null } };
 
@@ -82,7 +58,7 @@ describe("JsonRpcChannel: invalid messages", () => {
   };
   for (const [name, [body, id, code]] of Object.entries(refusals)) {
     it(`answers ${name} with ${code} and continues`, async () => {
-      const { host, ends } = launch();
+      const { host, ends } = launchChannel();
       const bytes = Buffer.from(body as string);
       host.send(Buffer.from(`Content-Length: ${bytes.length}\r\n\r\n`), bytes, PING);
       const received = await host.until(2);
@@ -94,7 +70,7 @@ describe("JsonRpcChannel: invalid messages", () => {
   }
 
   it("answers a large body with more than 64 levels without parsing it", async () => {
-    const { host, ends } = launch();
+    const { host, ends } = launchChannel();
     const bodyOf = (levels: number, length = 0): string => {
       const [open, close] = ["[".repeat(levels - 2), "]".repeat(levels - 2)];
       const params = `{"a":${open}${close},"text":"${'[{\\"'.repeat(length)}"}`;
@@ -118,7 +94,7 @@ describe("JsonRpcChannel: invalid messages", () => {
   });
 
   it("ignores responses and cancellations of unknown requests", async () => {
-    const { host } = launch();
+    const { host } = launchChannel();
     host.send(
       frame({ jsonrpc: "2.0", id: 5, result: null }),
       frame({ jsonrpc: "2.0", id: null, error: { code: 1, message: "x" } }),
@@ -150,7 +126,7 @@ describe("JsonRpcChannel: invalid messages", () => {
   };
   for (const [name, body] of Object.entries(unanswered)) {
     it(`does not answer a notification with ${name}`, async () => {
-      const { host, ends } = launch();
+      const { host, ends } = launchChannel();
       host.send(frame(body), PING);
       await host.until(1);
       await settle();
@@ -160,7 +136,7 @@ describe("JsonRpcChannel: invalid messages", () => {
   }
 
   it("delivers a notification whatever else is wrong with it, and exit with any id", async () => {
-    const { host, notes } = launch();
+    const { host, notes } = launchChannel();
     host.send(
       frame({ method: "exit" }),
       frame({ jsonrpc: "1.0", method: "exit", params: "now" }),
@@ -173,7 +149,7 @@ describe("JsonRpcChannel: invalid messages", () => {
   });
 
   it("answers the requests before a protocol error, replies -32700 and ends", async () => {
-    const { host, ends } = launch();
+    const { host, ends } = launchChannel();
     host.send(Buffer.concat([PING, Buffer.from("hello\r\n"), PING]));
     const received = await host.until(2);
     expect(received.map((m) => [m.id, m.error?.code])).to.have.deep.members([
@@ -186,7 +162,7 @@ describe("JsonRpcChannel: invalid messages", () => {
   });
 
   it("answers a long pipeline before a protocol error", async () => {
-    const { host, ends } = launch();
+    const { host, ends } = launchChannel();
     host.send(
       Buffer.concat([
         ...Array.from({ length: 1_000 }, (_, i) => request(i, "ping")),
@@ -199,7 +175,7 @@ describe("JsonRpcChannel: invalid messages", () => {
   });
 
   it("reports the end only after the last reply was written", async () => {
-    const { host, ends } = launch();
+    const { host, ends } = launchChannel();
     host.stopReading();
     host.send("garbage\n");
     await host.until(1);
@@ -213,7 +189,7 @@ describe("JsonRpcChannel: invalid messages", () => {
 
 describe("JsonRpcChannel: bytes", () => {
   it("counts Content-Length in UTF-8 bytes and writes once in each tick", async () => {
-    const { host, channel } = launch();
+    const { host, channel } = launchChannel();
     channel.notify("a", { text: "Grüße, 世界 🙂" });
     channel.notify("b", {});
     await host.until(2);
@@ -222,7 +198,7 @@ describe("JsonRpcChannel: bytes", () => {
   });
 
   it("answers a pipeline of requests in one write", async () => {
-    const { host } = launch();
+    const { host } = launchChannel();
     host.send(Buffer.concat(Array.from({ length: 50 }, (_, i) => request(i, "ping"))));
     await host.until(50);
     expect(host.received.map((m) => m.id)).to.deep.equal(Array.from({ length: 50 }, (_, i) => i));
@@ -230,7 +206,7 @@ describe("JsonRpcChannel: bytes", () => {
   });
 
   it("returns every id unchanged, and answers two requests with the same id", async () => {
-    const { host } = launch((_method, params) => params);
+    const { host } = launchChannel((_method, params) => params);
     const ids = [0, "0", 1, "1", -1, 1.5, "", "ü", 1, Number.MAX_SAFE_INTEGER];
     host.send(Buffer.concat(ids.map((id, n) => request(id, "ping", { n }))));
     await host.until(ids.length);
@@ -256,7 +232,7 @@ describe("JsonRpcChannel: bytes", () => {
   for (const [name, params, delivered] of forms) {
     it(`delivers params that are ${name} in one form, to requests and notifications`, async () => {
       const requested: unknown[] = [];
-      const { host, notes } = launch((_method, received) => {
+      const { host, notes } = launchChannel((_method, received) => {
         requested.push(received);
         return null;
       });
@@ -269,7 +245,7 @@ describe("JsonRpcChannel: bytes", () => {
 
   it("cancels a request by a $/cancelRequest whose params are in an array", async () => {
     let call: RequestCall | null = null;
-    const { host } = launch((_method, _params, requestCall) => {
+    const { host } = launchChannel((_method, _params, requestCall) => {
       call = requestCall;
       return new Promise(() => undefined);
     });
@@ -281,7 +257,7 @@ describe("JsonRpcChannel: bytes", () => {
   });
 
   it("passes over a byte order mark before headers and bodies", async () => {
-    const { host, ends } = launch();
+    const { host, ends } = launchChannel();
     const body = Buffer.from(`\ufeff${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" })}`);
     const header = Buffer.from(`\ufeffContent-Length: ${body.length}\r\n\r\n`);
     host.send(header, body, header, body);
@@ -294,7 +270,7 @@ describe("JsonRpcChannel: bytes", () => {
   });
 
   it("does not reveal the text of a handler's error", async () => {
-    const { host } = launch((method) => {
+    const { host } = launchChannel((method) => {
       if (method === "wire")
         throw Object.assign(new Error("ours"), { code: 1101, data: { hint: "h" } });
       if (method === "abort") throw new DOMException("secret", "AbortError");
@@ -318,14 +294,14 @@ describe("JsonRpcChannel: bytes", () => {
       frame("not json"),
       request(0, "echo", [1]),
     ]);
-    const reference = launch();
+    const reference = launchChannel();
     reference.host.send(stream);
     const expected = (await reference.host.until(5)).map((m) => JSON.stringify(m)).sort();
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.integer({ min: 1, max: stream.length - 1 }), { maxLength: 40 }),
         async (cuts) => {
-          const { host, notes } = launch();
+          const { host, notes } = launchChannel();
           let at = 0;
           for (const cut of [...new Set([...cuts, stream.length])].sort((a, b) => a - b)) {
             host.send(stream.subarray(at, cut));
@@ -341,140 +317,9 @@ describe("JsonRpcChannel: bytes", () => {
   });
 });
 
-describe("JsonRpcChannel: a slow or lost host", () => {
-  const BIG = "x".repeat(1024 * 1024);
-  /** The answers of one turn, 64, are more than 16 MB. */
-  const LARGE = "x".repeat(320 * 1024);
-
-  it("stops handling requests while 16 MB are unsent, and answers all later", async () => {
-    let answered = 0;
-    const { host, ends } = launch(() => {
-      answered += 1;
-      return BIG;
-    });
-    host.stopReading();
-    for (let i = 0; i < 300; i += 1) {
-      host.send(request(i, "big"));
-      if (i % 10 === 0) await settle();
-    }
-    await settle();
-    expect(answered).to.be.within(16, 120);
-    host.writes.length = 0;
-    host.resumeReading();
-    while (answered < 300) {
-      await settle();
-      // Keeps the memory of the test small.
-      host.writes.length = 0;
-    }
-    expect(ends).to.deep.equal([]);
-  }).timeout(60_000);
-
-  it("stops reading while 16 MB are unsent, and continues afterwards", async () => {
-    let answered = 0;
-    const { host, notes } = launch(() => {
-      answered += 1;
-      return BIG;
-    });
-    host.stopReading();
-    for (let i = 0; i < 40; i += 1) host.send(request(i, "big"));
-    await waitUntil(() => answered >= 16);
-    const note = frame({ jsonrpc: "2.0", method: "note", params: { text: "x".repeat(60_000) } });
-    for (let i = 0; i < 60; i += 1) host.send(note);
-    await waitUntil(() => host.input.isPaused());
-    expect(notes).to.deep.equal([]);
-    expect(host.input.isPaused()).to.equal(true);
-    host.resumeReading();
-    await waitUntil(() => notes.length >= 60);
-    expect(notes).to.have.length(60);
-  });
-
-  it("reads no further than it can handle soon, and answers all requests of a flood", async () => {
-    const FLOOD = 20_000;
-    let answered = 0;
-    let unread = Number.NaN;
-    const { host, notes } = launch(() => {
-      answered += 1;
-      if (answered === 200) unread = host.input.writableLength + host.input.readableLength;
-      return null;
-    });
-    const each = request(1, "ping");
-    for (let i = 0; i < FLOOD; i += 500)
-      host.send(Buffer.concat(Array.from({ length: 500 }, () => each)));
-    host.send(frame({ jsonrpc: "2.0", method: "end" }));
-    await waitUntil(() => notes.length > 0);
-    expect(unread).to.be.greaterThan((FLOOD - 4_000) * each.length);
-    expect(answered).to.equal(FLOOD);
-    expect(host.input.isPaused()).to.equal(false);
-  });
-
-  it("ends with the input while the host does not read", async () => {
-    const { host, ends } = launch(() => BIG);
-    host.stopReading();
-    for (let i = 0; i < 40; i += 1) host.send(request(i, "big"));
-    await settle();
-    host.input.end();
-    await waitUntil(() => ends.length > 0);
-    expect(ends).to.deep.equal(["inputEnded"]);
-  });
-
-  for (const when of ["in the same chunk", "later"]) {
-    it(`delivers shutdown and exit that come ${when} while 16 MB are unsent`, async () => {
-      const handled: string[] = [];
-      const { host, notes } = launch((method) => {
-        handled.push(method);
-        return method === "big" ? LARGE : null;
-      });
-      host.stopReading();
-      // More than one turn handles.
-      const flood = Array.from({ length: 100 }, (_, i) => request(i, "big"));
-      const end = [request("p", "ping"), request("s", "shutdown"), EXIT_NOTIFICATION];
-      if (when === "later") {
-        host.send(Buffer.concat(flood));
-        await waitUntil(() => handled.length >= 50);
-        for (const each of end) host.send(each);
-      } else host.send(Buffer.concat([...flood, ...end]));
-      await waitUntil(() => notes.length > 0);
-      expect(notes.map(({ method }) => method)).to.deep.equal(["exit"]);
-      expect(handled.at(-1)).to.equal("shutdown");
-      expect(handled).to.not.include("ping");
-    });
-  }
-
-  it("delivers exit in the form of a request while 16 MB are unsent", async () => {
-    const handled: string[] = [];
-    const { host } = launch((method) => {
-      handled.push(method);
-      return LARGE;
-    });
-    host.stopReading();
-    for (let i = 0; i < 80; i += 1) host.send(request(i, "big"));
-    await waitUntil(() => handled.length >= 50);
-    host.send(request("e", "exit"));
-    await waitUntil(() => handled.includes("exit"));
-    expect(handled).to.include("exit");
-  });
-
-  it("keeps the order of what it has held while 16 MB were unsent", async () => {
-    const handled: string[] = [];
-    const { host, notes } = launch((method) => {
-      handled.push(method);
-      return method === "big" ? LARGE : null;
-    });
-    host.stopReading();
-    for (let i = 0; i < 80; i += 1) host.send(request(i, "big"));
-    await waitUntil(() => handled.length >= 50);
-    for (let i = 0; i < 200; i += 1) host.send(request(`o${i}`, `order${i}`));
-    host.send(frame({ jsonrpc: "2.0", method: "note" }));
-    await settle();
-    expect(notes).to.deep.equal([]);
-    host.resumeReading();
-    await waitUntil(() => notes.length > 0 && handled.length >= 280);
-    const order = handled.filter((method) => method.startsWith("order"));
-    expect(order).to.deep.equal(Array.from({ length: 200 }, (_, i) => `order${i}`));
-  });
-
+describe("JsonRpcChannel: a lost host", () => {
   it("reports a broken output once", async () => {
-    const { host, channel, ends } = launch();
+    const { host, channel, ends } = launchChannel();
     host.output.destroy(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
     channel.notify("a", {});
     host.send(PING);
@@ -488,7 +333,7 @@ describe("JsonRpcChannel: a slow or lost host", () => {
   });
 
   it("can be disposed of while a request is in flight", async () => {
-    const { host, channel, ends } = launch(
+    const { host, channel, ends } = launchChannel(
       (_method, _params, call) =>
         new Promise((_, reject) =>
           call.signal.addEventListener("abort", () => reject(new Error("x"))),
@@ -506,9 +351,9 @@ describe("JsonRpcChannel: a slow or lost host", () => {
   });
 
   it("flushes until the deadline at the latest", async () => {
-    const { host, channel } = launch();
+    const { host, channel } = launchChannel();
     host.stopReading();
-    channel.notify("a", { BIG });
+    channel.notify("a", { text: "x".repeat(1024 * 1024) });
     await settle();
     const started = performance.now();
     await channel.flush(50);
