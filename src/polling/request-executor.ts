@@ -91,7 +91,7 @@ export class RequestExecutor {
   }
 
   async #refetchPage(page: number, sentAt: number, signal: AbortSignal): Promise<void> {
-    const { clock, health, pageMap, people, roster } = this.#options;
+    const { clock, health, pageMap, people, pollIntervalMs, roster, sweeps } = this.#options;
     const reference = pageMap.referenceOf(page);
     if (reference === undefined) return;
     const { generation } = pageMap;
@@ -100,9 +100,11 @@ export class RequestExecutor {
     health.recordResponse(null, sentAt);
     // Meanwhile, pages of another size or a shorter list have taken its place.
     if (pageMap.generation !== generation || page >= pageMap.count) return;
+    sweeps.recordRefetchedPage();
     const result = roster.applyRefetchedPage(page, items, sentAt);
     const wasRefetchable = pageMap.isRefetchable;
-    pageMap.recordRefetchedPage(page, next, result, sentAt, clock.monotonic());
+    const now = clock.monotonic();
+    pageMap.recordRefetchedPage(page, next, result, sentAt, now, pollIntervalMs());
     if (wasRefetchable && !pageMap.isRefetchable) this.#logSuspension();
   }
 
@@ -142,7 +144,7 @@ export class RequestExecutor {
   /** Returns the answer if the failure is one. */
   #handleFailure(fault: Fault, request: PollingRequest, sentAt: number): Answer | null {
     const { budget, clock, concurrency, failureLog, grantedScopes, health } = this.#options;
-    const { pollIntervalMs, sweeps } = this.#options;
+    const { pageMap, pollIntervalMs, sweeps } = this.#options;
     const granted = grantedScopes();
     const missingScopes = REQUIRED_SCOPES.filter((scope) => !granted.includes(scope));
     const failure = classifyFailure(fault, request, missingScopes);
@@ -154,6 +156,7 @@ export class RequestExecutor {
         return null;
       case "refused":
         sweeps.reset();
+        pageMap.recordRefusal();
         health.recordRefusal(failure.code, fault, missingScopes, pollIntervalMs());
         return null;
       case "notFound":
@@ -161,7 +164,7 @@ export class RequestExecutor {
         health.recordResponse(null, sentAt);
         return this.#applyNotFound(fault, request, sentAt);
       case "brokenLink":
-        this.#handleBrokenLink(fault, request);
+        this.#handleBrokenLink(fault, request, sentAt);
         return null;
       case "cancelled":
         health.backOff(sentAt, pollIntervalMs());
@@ -173,13 +176,15 @@ export class RequestExecutor {
     }
   }
 
-  #handleBrokenLink(fault: Fault, request: PollingRequest): void {
-    const { clock, pageMap, sweeps } = this.#options;
-    if (request.kind === "page") sweeps.handleBrokenLink(request.page, fault);
+  #handleBrokenLink(fault: Fault, request: PollingRequest, sentAt: number): void {
+    const { clock, health, pageMap, pollIntervalMs, sweeps } = this.#options;
+    // A lost role is a 400, too; only that of the first page proves it.
+    if (health.isRefused) return;
+    if (request.kind === "page") sweeps.handleBrokenLink(request.page, fault, pollIntervalMs());
     if (request.kind !== "refetch") return;
     pageMap.defer(request.page, clock.monotonic());
     const wasRefetchable = pageMap.isRefetchable;
-    pageMap.suspendRefetching(clock.monotonic());
+    pageMap.suspendRefetching(sentAt, clock.monotonic(), pollIntervalMs());
     if (wasRefetchable) this.#logSuspension();
   }
 
