@@ -409,6 +409,16 @@ describe("polling when Webex fails", () => {
     }
   });
 
+  it("does not follow empty pages without end", async () => {
+    const { people, codes, roster, start } = createPollingHarness();
+    let links = 0;
+    people.respondWithPage = () => ({ items: [], next: `next=${(links += 1)}` });
+    await start(12_000);
+    expect(people.requests.length).to.equal(10);
+    expect(codes()).to.deep.equal(["webexError"]);
+    expect(roster.completed).to.deep.equal([]);
+  });
+
   it("does not follow a loop of links", async () => {
     const { clock, people, codes, roster, start } = createPollingHarness();
     people.respondWithPage = () => ({ items: listedPersons([person("a")]), next: "next=1" });

@@ -102,6 +102,59 @@ describe("pages with watched persons", () => {
     expect(codes()).to.deep.equal([]);
   });
 
+  it("are still refetched after a role was lost for a moment", async () => {
+    // 1 s is over before a first page can be refused.
+    for (const lostMs of [1_000, 4_000, 30_000]) {
+      const { clock, people, roster, poller, codes, start } = createLargeOrganization([3, 12]);
+      await start(60_000);
+      const { length } = people.requests;
+      people.failRequest = () => fault("refused", 400);
+      await clock.advance(lostMs);
+      people.failRequest = () => null;
+      const isLink = (name: string, index: number): boolean =>
+        index >= length && name.startsWith("next=");
+      expect(people.countRequests(isLink), "links that were rejected").to.be.at.least(1);
+      poller.pollNow();
+      await clock.advance(45_000);
+      const before = roster.refetched.length;
+      await clock.advance(60_000);
+      expect(roster.refetched.length - before, `lost for ${lostMs} ms`).to.be.at.least(18);
+      expect(poller.learned().honorsOldLinks).to.equal(true);
+      expect(codes()).to.deep.equal([]);
+    }
+  });
+
+  it("count no link that Webex rejects while it refuses the organization", async () => {
+    const { clock, people, roster, poller, start } = createLargeOrganization([3, 4, 5, 12]);
+    people.latencyOf = (name) => (name.startsWith("next=") ? 3_000 : 10);
+    await start(120_000);
+    people.failRequest = () => fault("refused", 400);
+    await clock.advance(40_000);
+    people.failRequest = () => null;
+    poller.pollNow();
+    await clock.advance(120_000);
+    const before = roster.refetched.length;
+    await clock.advance(30_000);
+    expect(roster.refetched.length - before).to.be.at.least(10);
+    expect(poller.learned().honorsOldLinks).to.equal(true);
+  });
+
+  it("leave a failed page of the sweep its turn, so that its problem ends in time", async () => {
+    const { clock, people, codes, start } = createLargeOrganization([3, 4, 5, 12]);
+    await start(60_000);
+    const isElsewhere = (name: string): boolean => !/^first|=(3|4|5|12)$/.test(name);
+    let failing: string | null = null;
+    people.failRequest = (name) => {
+      if (isElsewhere(name)) failing ??= name;
+      return name === failing ? fault("webexError", 500) : null;
+    };
+    await clock.advance(60_000);
+    expect(codes()).to.deep.equal(["webexError"]);
+    people.failRequest = () => null;
+    await clock.advance(5_500);
+    expect(codes()).to.deep.equal([]);
+  });
+
   it("do not disturb the current sweep when they fail", async () => {
     const { clock, people, roster, codes, start } = createLargeOrganization([3]);
     await start(22_000);
