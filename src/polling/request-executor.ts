@@ -27,6 +27,12 @@ interface RequestExecutorOptions extends SweepRunnerOptions {
   readonly sweeps: SweepRunner;
 }
 
+/**
+ * To the failures of pages, a refetched one counts as the first: any page ends its failure, unlike
+ * a lookup, and it ends no failure of a later page of the sweep.
+ */
+const REFETCHED_PAGE = 1;
+
 /** A response of Webex that decided something. */
 export interface Answer {
   /** The ids of persons whom a lookup of their address did not find. */
@@ -97,7 +103,7 @@ export class RequestExecutor {
     const { generation } = pageMap;
     const { items, next } = await people.listPage(reference, signal);
     if (signal.aborted) return;
-    health.recordResponse(null, sentAt);
+    health.recordResponse(REFETCHED_PAGE, sentAt);
     // Meanwhile, pages of another size or a shorter list have taken its place.
     if (pageMap.generation !== generation || page >= pageMap.count) return;
     sweeps.recordRefetchedPage();
@@ -195,7 +201,8 @@ export class RequestExecutor {
     sentAt: number,
   ): void {
     const { clock, health, lookups, pageMap, pollIntervalMs, sweeps } = this.#options;
-    const page = request.kind === "page" ? (sweeps.current?.pages ?? 0) + 1 : null;
+    const sweptPage = request.kind === "page" ? (sweeps.current?.pages ?? 0) + 1 : null;
+    const page = request.kind === "refetch" ? REFETCHED_PAGE : sweptPage;
     health.recordFailure(failure.code, fault, sentAt, page, pollIntervalMs());
     const key = keyOf(request);
     if (key !== null) lookups.recordFailure(key, pollIntervalMs());

@@ -89,6 +89,18 @@ describe("ages in a large list", () => {
     });
   }
 
+  it("are read again with smaller pages at once if some pages are too large", async () => {
+    const { clock, people, codes, start } = createLargeList();
+    await start(60_000);
+    people.failRequest = (name) => (/=1\d{4}\/1000$/.test(name) ? fault("webexError", 504) : null);
+    const isSmallPage = (name: string): boolean => name.endsWith("/500");
+    while (!people.requestNames.some(isSmallPage)) await clock.advance(100);
+    expect(people.countRequests((name) => name === "first 500")).to.be.at.least(3);
+    await clock.advance(5_000);
+    expect(people.requestNames.slice(-3).every(isSmallPage)).to.equal(true);
+    expect(codes()).to.deep.equal([]);
+  });
+
   it("stay low while outages follow each other", async () => {
     const list = createLargeList();
     const { clock, people, start } = list;

@@ -310,6 +310,23 @@ describe("requests in flight", () => {
     expect(refetchedBefore).to.equal(length);
   });
 
+  it("suspend no refetches when Webex refuses the organization before one ends", async () => {
+    const { clock, people, poller, codes, logger, until, start } = createSlowOrganization([3, 12]);
+    await start(90_000);
+    const isLateInFlight = (): boolean => people.namesInFlight.includes("next=3");
+    // The next sweep begins before the page that is late is rejected.
+    await until(() => poller.report().sweepProgress?.pages === 5 && !isLateInFlight());
+    people.latencyOf = (name) => (name === "next=3" ? 90_000 : PAGE_MS);
+    await until(isLateInFlight);
+    people.failRequest = (name) => (/^first|=3$/.test(name) ? fault("refused", 400) : null);
+    await until(() => codes().includes("adminRoleLost"));
+    expect(isLateInFlight(), "rejected after the refusal").to.equal(true);
+    await until(() => !isLateInFlight());
+    await clock.advance(10);
+    const messages = logger.records.map(({ message }) => message);
+    expect(messages.filter((message) => message.includes("old link"))).to.deep.equal([]);
+  });
+
   it("do not make one silent server unreachable while others are answered", async () => {
     const { people, poller, codes, isPage, until, start } = createSlowOrganization(everyPage);
     await start(70_000);

@@ -124,19 +124,24 @@ describe("pages with watched persons", () => {
     }
   });
 
-  it("count no link that Webex rejects while it refuses the organization", async () => {
-    const { clock, people, roster, poller, start } = createLargeOrganization([3, 4, 5, 12]);
-    people.latencyOf = (name) => (name.startsWith("next=") ? 3_000 : 10);
-    await start(120_000);
-    people.failRequest = () => fault("refused", 400);
-    await clock.advance(40_000);
+  it("report that refetches fail although lookups are answered", async () => {
+    const { clock, people, roster, codes, start } = createLargeOrganization([3, 12]);
+    people.findPersons = (email) => [person(email)];
+    const { demandFor } = roster;
+    const notOnAnyPage = [
+      { address: "p1@example.com", weight: 9, observedAt: 0, isNewlyWatched: false },
+    ];
+    roster.demandFor = (pages) => ({ ...demandFor(pages), notOnAnyPage, personsNotOnAnyPage: 1 });
+    await start(60_000);
+    people.failRequest = (name) => (/=(3|12)$/.test(name) ? fault("webexError", 500) : null);
+    const { length } = people.requests;
+    await clock.advance(15_000);
+    const lookups = people.requestNames.slice(length).filter((name) => name.startsWith("lookup"));
+    expect(lookups.length).to.be.at.least(2);
+    expect(codes()).to.deep.equal(["webexError"]);
     people.failRequest = () => null;
-    poller.pollNow();
-    await clock.advance(120_000);
-    const before = roster.refetched.length;
-    await clock.advance(30_000);
-    expect(roster.refetched.length - before).to.be.at.least(10);
-    expect(poller.learned().honorsOldLinks).to.equal(true);
+    await clock.advance(6_000);
+    expect(codes()).to.deep.equal([]);
   });
 
   it("leave a failed page of the sweep its turn, so that its problem ends in time", async () => {
