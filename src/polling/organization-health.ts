@@ -139,7 +139,10 @@ export class OrganizationHealth {
     this.#rateLimitPause.reset();
     if ((page ?? 0) >= (this.#pendingFailure?.page ?? 0)) this.#forgetPendingFailure();
     this.#clear(...CLEARED_BY_RESPONSE);
-    if ((page ?? 0) >= this.#webexErrorPage) this.#clear("webexError");
+    if ((page ?? 0) >= this.#webexErrorPage) {
+      this.#webexErrorPage = 0;
+      this.#clear("webexError");
+    }
     if (page !== null) this.#clear(...REFUSAL_CODES);
   }
 
@@ -149,6 +152,12 @@ export class OrganizationHealth {
     this.#clear("webexError");
     if (persons > RECOMMENDED_MAX_PERSONS) this.#raise("organizationTooLarge", { persons });
     else this.#clear("organizationTooLarge");
+  }
+
+  /** The sweep starts again with pages of another size, so that the failed page is none of them. */
+  recordOtherPages(): void {
+    if (Number.isFinite(this.#webexErrorPage)) this.#webexErrorPage = 0;
+    if (this.#pendingFailure !== null) this.#pendingFailure = { ...this.#pendingFailure, page: 0 };
   }
 
   /** `reason` tells the administrator why the sweep did not complete. */
@@ -188,6 +197,7 @@ export class OrganizationHealth {
     this.#failedAt = this.#clock.monotonic();
     this.#forgetPendingFailure();
     this.#clear(...REFUSAL_CODES.filter((other) => other !== code));
+    this.#webexErrorPage = 0;
     this.#clear(...CLEARED_BY_RESPONSE, "webexError");
     this.#raise(code, { ...detailOf(fault), ...(code === "scopeMissing" && { missingScopes }) });
     // An ended authorization costs one request for a token, and has its own schedule.

@@ -5,6 +5,8 @@ const INITIAL_REQUIRED_SWEEPS = 3;
 const MAX_REQUIRED_SWEEPS = 96;
 /** If Webex fails on so many sizes in a row, the size is not to blame. */
 const MIN_SIZES_OF_OUTAGE = 3;
+/** So many pages in a row prove that a restored size works, so that it can be restored again. */
+const MIN_PAGES_OF_PROOF = 5;
 
 /** Adapts the number of persons requested per page: as many as Webex can deliver. */
 export class PageSize {
@@ -20,10 +22,12 @@ export class PageSize {
   #requiredSweeps = INITIAL_REQUIRED_SWEEPS;
   /** The size before it was grown, until Webex fails; 0: it has not grown since. */
   #grownFrom = 0;
+  /** The largest size with which Webex has answered a page, unless it failed soon afterwards. */
+  #largestAnswered = 0;
   /** How many sizes Webex has failed on since it last answered. */
   #failedSizes = 0;
-  /** Whether this size was restored after an outage, and no sweep has completed since. */
-  #isRestored = false;
+  /** How many pages Webex has answered since this size was restored after an outage. */
+  #pagesSinceRestored = Number.POSITIVE_INFINITY;
 
   /** `proven`: what an earlier process has found out. */
   constructor(proven?: number) {
@@ -43,22 +47,37 @@ export class PageSize {
     return this.#max;
   }
 
+  /** Whether Webex has answered pages of this size, so that a failure may be an outage. */
+  get isAnswered(): boolean {
+    return Math.max(this.#largestProven, this.#largestAnswered) >= this.#max;
+  }
+
   /**
-   * Returns whether the size has changed: after an outage, the first page restores the size that
-   * worked before it.
+   * Returns whether the size has changed: an outage looks the same as too large a page, so the
+   * first page afterwards restores the size that worked before it.
    */
   recordPage(itemCount: number, hasNext: boolean): boolean {
-    const wasOutage = this.#failedSizes >= MIN_SIZES_OF_OUTAGE;
+    const failedSizes = this.#failedSizes;
     this.#failedSizes = 0;
-    // A restored size on which Webex fails again has to prove itself as any other.
-    if (wasOutage && !this.#isRestored && this.proven > this.#max) {
-      this.#isRestored = true;
+    const assumed = failedSizes >= MIN_SIZES_OF_OUTAGE ? this.proven : 0;
+    const working = Math.max(this.#largestProven, this.#largestAnswered, assumed);
+    // A restored size on which Webex soon fails again has to prove itself as any other.
+    const canRestore = this.#pagesSinceRestored >= MIN_PAGES_OF_PROOF;
+    if (failedSizes > 0 && canRestore && working > this.#max) {
+      this.#pagesSinceRestored = 0;
       this.#successfulSweeps = 0;
-      this.#max = this.proven;
+      this.#max = working;
       return true;
     }
+    this.#largestAnswered = Math.max(this.#largestAnswered, this.#max);
+    this.#pagesSinceRestored += 1;
     if (hasNext) this.#largestReceived = Math.max(this.#largestReceived, itemCount);
     return false;
+  }
+
+  /** Webex has answered a page of this size outside a sweep. */
+  recordRefetchedPage(): void {
+    this.#pagesSinceRestored += 1;
   }
 
   /**
@@ -68,6 +87,7 @@ export class PageSize {
    */
   shrink(): boolean {
     this.#failedSizes += 1;
+    if (this.#pagesSinceRestored < MIN_PAGES_OF_PROOF) this.#largestAnswered = 0;
     if (this.#grownFrom > 0) {
       // What it was grown from completed its sweeps, unlike a larger size that worked once.
       if (this.#largestProven >= this.#max) this.#largestProven = this.#grownFrom;
@@ -88,7 +108,7 @@ export class PageSize {
    * once, because an outage looks the same as too large a page.
    */
   recordCompletedSweep(): void {
-    this.#isRestored = false;
+    this.#pagesSinceRestored = Number.POSITIVE_INFINITY;
     this.#largestProven = Math.max(this.#largestProven, this.#max);
     if (this.#max >= MAX_PAGE_SIZE) return;
     this.#successfulSweeps += 1;

@@ -91,7 +91,12 @@ export interface PlannerInput {
    */
   readonly expectedPages: number | null;
   /** The current sweep, its next page and the number of pages fetched so far. */
-  readonly sweep: { readonly page: PageReference; readonly pages: number } | null;
+  readonly sweep: {
+    readonly page: PageReference;
+    readonly pages: number;
+    /** When the page is retried before other requests; absent or null if it has not failed. */
+    readonly retryAt?: number | null;
+  } | null;
   /** The sweep that started last; `jitter` (about 1) scales the interval after it. */
   readonly previousSweep: { readonly startedAt: number; readonly jitter: number } | null;
   /** Whether a caller requested a sweep that has not completed yet. */
@@ -161,7 +166,9 @@ function selectAction(input: PlannerInput): PlannedAction {
   const confirmation = selectConfirmation(input);
   if (confirmation !== null && isTurnOf(input.isConfirmationTurn)) return confirmation;
   const cycle = findRefreshCycle(input);
-  const isTargetTurn = input.requestsSinceSweepPage + 1 < findSweepTurn(input, cycle);
+  const isRetryDue = (sweep?.retryAt ?? Number.POSITIVE_INFINITY) <= now;
+  const isTargetTurn =
+    !isRetryDue && input.requestsSinceSweepPage + 1 < findSweepTurn(input, cycle);
   const isUnmatchedTurn =
     !pages.isComplete && cycle.isTargetingFaster ? isTargetTurn : isLookupBesidePagesTurn(input);
   const address = selectUnmatchedAddress(input, cycle);

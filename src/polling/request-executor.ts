@@ -27,6 +27,12 @@ interface RequestExecutorOptions extends SweepRunnerOptions {
   readonly sweeps: SweepRunner;
 }
 
+/**
+ * To the failures of pages, a refetched one counts as the first: any page ends its failure, unlike
+ * a lookup, and it ends no failure of a later page of the sweep.
+ */
+const REFETCHED_PAGE = 1;
+
 /** A response of Webex that decided something. */
 export interface Answer {
   /** The ids of persons whom a lookup of their address did not find. */
@@ -91,18 +97,20 @@ export class RequestExecutor {
   }
 
   async #refetchPage(page: number, sentAt: number, signal: AbortSignal): Promise<void> {
-    const { clock, health, pageMap, people, roster } = this.#options;
+    const { clock, health, pageMap, people, pollIntervalMs, roster, sweeps } = this.#options;
     const reference = pageMap.referenceOf(page);
     if (reference === undefined) return;
     const { generation } = pageMap;
     const { items, next } = await people.listPage(reference, signal);
     if (signal.aborted) return;
-    health.recordResponse(null, sentAt);
+    health.recordResponse(REFETCHED_PAGE, sentAt);
     // Meanwhile, pages of another size or a shorter list have taken its place.
     if (pageMap.generation !== generation || page >= pageMap.count) return;
+    sweeps.recordRefetchedPage();
     const result = roster.applyRefetchedPage(page, items, sentAt);
     const wasRefetchable = pageMap.isRefetchable;
-    pageMap.recordRefetchedPage(page, next, result, sentAt, clock.monotonic());
+    const now = clock.monotonic();
+    pageMap.recordRefetchedPage(page, next, result, sentAt, now, pollIntervalMs());
     if (wasRefetchable && !pageMap.isRefetchable) this.#logSuspension();
   }
 
@@ -142,7 +150,7 @@ export class RequestExecutor {
   /** Returns the answer if the failure is one. */
   #handleFailure(fault: Fault, request: PollingRequest, sentAt: number): Answer | null {
     const { budget, clock, concurrency, failureLog, grantedScopes, health } = this.#options;
-    const { pollIntervalMs, sweeps } = this.#options;
+    const { pageMap, pollIntervalMs, sweeps } = this.#options;
     const granted = grantedScopes();
     const missingScopes = REQUIRED_SCOPES.filter((scope) => !granted.includes(scope));
     const failure = classifyFailure(fault, request, missingScopes);
@@ -154,6 +162,7 @@ export class RequestExecutor {
         return null;
       case "refused":
         sweeps.reset();
+        pageMap.recordRefusal();
         health.recordRefusal(failure.code, fault, missingScopes, pollIntervalMs());
         return null;
       case "notFound":
@@ -161,7 +170,7 @@ export class RequestExecutor {
         health.recordResponse(null, sentAt);
         return this.#applyNotFound(fault, request, sentAt);
       case "brokenLink":
-        this.#handleBrokenLink(fault, request);
+        this.#handleBrokenLink(fault, request, sentAt);
         return null;
       case "cancelled":
         health.backOff(sentAt, pollIntervalMs());
@@ -173,13 +182,15 @@ export class RequestExecutor {
     }
   }
 
-  #handleBrokenLink(fault: Fault, request: PollingRequest): void {
-    const { clock, pageMap, sweeps } = this.#options;
-    if (request.kind === "page") sweeps.handleBrokenLink(request.page, fault);
+  #handleBrokenLink(fault: Fault, request: PollingRequest, sentAt: number): void {
+    const { clock, health, pageMap, pollIntervalMs, sweeps } = this.#options;
+    // A lost role is a 400, too; only that of the first page proves it.
+    if (health.isRefused) return;
+    if (request.kind === "page") sweeps.handleBrokenLink(request.page, fault, pollIntervalMs());
     if (request.kind !== "refetch") return;
     pageMap.defer(request.page, clock.monotonic());
     const wasRefetchable = pageMap.isRefetchable;
-    pageMap.suspendRefetching(clock.monotonic());
+    pageMap.suspendRefetching(sentAt, clock.monotonic(), pollIntervalMs());
     if (wasRefetchable) this.#logSuspension();
   }
 
@@ -190,7 +201,8 @@ export class RequestExecutor {
     sentAt: number,
   ): void {
     const { clock, health, lookups, pageMap, pollIntervalMs, sweeps } = this.#options;
-    const page = request.kind === "page" ? (sweeps.current?.pages ?? 0) + 1 : null;
+    const sweptPage = request.kind === "page" ? (sweeps.current?.pages ?? 0) + 1 : null;
+    const page = request.kind === "refetch" ? REFETCHED_PAGE : sweptPage;
     health.recordFailure(failure.code, fault, sentAt, page, pollIntervalMs());
     const key = keyOf(request);
     if (key !== null) lookups.recordFailure(key, pollIntervalMs());

@@ -14,8 +14,13 @@ import type { RequestBudget } from "./request-budget.js";
 const INTERVAL_JITTER = 0.1;
 const MAX_PAGES = 10_000;
 const MAX_PAGES_WITHOUT_NEW_PERSONS = 100;
+/** In a row. One may be empty while persons are removed. */
+const MAX_EMPTY_PAGES = 10;
 const MAX_RESTARTS = 2;
 const MAX_ATTEMPTS_PER_PAGE = 4;
+/** After so long, doubled each time up to the maximum, a failed page is retried before others. */
+const INITIAL_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 5_000;
 
 export interface SweepRunnerOptions {
   readonly orgId: string;
@@ -112,6 +117,10 @@ export class SweepRunner {
       if (budget.total > requestsBefore) sweep.requests += 1;
     });
     if (signal.aborted || sweep !== this.#current) return;
+    if (sweep.probe === reference) {
+      this.#applyProbe(sweep, page, sentAt);
+      return;
+    }
     const result = roster.applyPage(sweep.id, page.items, sweep.pages, sentAt);
     this.#pageMap.recordSweptPage(sweep.pages, reference, page.next, sentAt, clock.monotonic());
     const outcome = sweep.recordPage(page, result);
@@ -119,8 +128,7 @@ export class SweepRunner {
     this.#health.recordResponse(sweep.pages, sentAt);
     if (sweep.sharesStatus) this.#health.recordStatusSharing(true);
     if (hasGrown && outcome === "more") {
-      this.#pageMap.clear();
-      this.#restart(sweep);
+      this.#restartWithOtherPages(sweep);
       return;
     }
     if (outcome === "endless") {
@@ -141,6 +149,11 @@ export class SweepRunner {
     }
   }
 
+  /** Webex has answered a page of a sweep again. */
+  recordRefetchedPage(): void {
+    this.#pageSize.recordRefetchedPage();
+  }
+
   /**
    * Checks whether the administrator shares their status. Has no effect once the signal has fired.
    * Faults: those of `PeopleApi.me`.
@@ -155,27 +168,47 @@ export class SweepRunner {
 
   /**
    * Webex failed on the page. If it is the sweep's current one, it is retried unless a change may
-   * help.
+   * help. Whether it does, a first page tells that is requested in between: after an outage, the
+   * sweep goes on as before, instead of starting again, with many small pages.
    */
   handlePageFailure(page: PageReference, fault: Fault, isTooLarge: boolean): void {
     const sweep = this.#current;
     if (sweep?.page !== page) return;
+    const isProbe = sweep.probe !== null;
+    const { isAnswered } = this.#pageSize;
+    sweep.postponeRetry(this.#options.clock.monotonic());
     if (isTooLarge && this.#pageSize.shrink()) {
-      this.#pageMap.clear();
-      this.#restart(sweep);
+      if (isProbe || isAnswered) sweep.probe = this.#firstPage();
+      else this.#restartWithOtherPages(sweep);
       return;
     }
+    if (isProbe) return;
     sweep.pageFailures += 1;
-    // A link that fails so often must be to blame.
-    const isLinkBroken = sweep.page.kind === "next" && sweep.pageFailures >= MAX_ATTEMPTS_PER_PAGE;
-    if (isLinkBroken) this.#replaceLink(sweep, fault);
+    if (sweep.page.kind !== "next" || sweep.pageFailures < MAX_ATTEMPTS_PER_PAGE) return;
+    // A link that still fails when the first page does not must be to blame.
+    if (sweep.isLinkSuspected) this.#replaceLink(sweep, fault);
+    else {
+      sweep.isLinkSuspected = true;
+      sweep.probe = this.#firstPage();
+    }
+  }
+
+  /**
+   * Webex has answered the first page after it failed on another one. Not applied: its persons may
+   * be on another page of the sweep.
+   */
+  #applyProbe(sweep: Sweep, { items, next }: PeoplePage, sentAt: number): void {
+    this.#pageSize.recordPage(items.length, next !== null);
+    this.#health.recordResponse(null, sentAt);
+    sweep.probe = null;
+    if (this.#pageSize.max !== sweep.pageSize) this.#restartWithOtherPages(sweep);
   }
 
   /** Webex rejected its own link to the page. Matters if it is the sweep's current one. */
-  handleBrokenLink(page: PageReference, fault: Fault): void {
+  handleBrokenLink(page: PageReference, fault: Fault, pollIntervalMs: number): void {
     const sweep = this.#current;
     if (sweep?.page !== page) return;
-    this.#pageMap.recordBrokenSweepLink(this.#options.clock.monotonic());
+    this.#pageMap.recordBrokenSweepLink(this.#options.clock.monotonic(), pollIntervalMs);
     this.#replaceLink(sweep, fault);
   }
 
@@ -197,10 +230,20 @@ export class SweepRunner {
     return new Sweep(roster.beginSweep(), first, startedAt, clock.now());
   }
 
+  #firstPage(): PageReference {
+    return { kind: "first", max: this.#pageSize.max };
+  }
+
+  /** Another page size moves the boundaries of all pages. */
+  #restartWithOtherPages(sweep: Sweep): void {
+    this.#pageMap.clear();
+    this.#health.recordOtherPages();
+    this.#restart(sweep);
+  }
+
   #restart(sweep: Sweep): void {
-    const first = { kind: "first", max: this.#pageSize.max } as const;
     const id = this.#options.roster.beginSweep();
-    const restarted = new Sweep(id, first, sweep.startedAt, sweep.startedAtWall);
+    const restarted = new Sweep(id, this.#firstPage(), sweep.startedAt, sweep.startedAtWall);
     restarted.requests = sweep.requests;
     restarted.brokenLinks = sweep.brokenLinks;
     this.#current = restarted;
@@ -253,7 +296,12 @@ export class Sweep {
   readonly startedAtWall: number;
   /** The roster's number for this sweep; a restart gets a new one. */
   readonly id: number;
-  page: PageReference;
+  /** How many persons it requests per page. */
+  readonly pageSize: number;
+  /** A first page that shows whether Webex works, before `page` is retried. */
+  probe: PageReference | null = null;
+  /** When a page that failed is retried before other requests; null if none has failed. */
+  retryAt: number | null = null;
   pages = 0;
   requests = 0;
   /** Distinct persons seen. */
@@ -262,22 +310,41 @@ export class Sweep {
   sharesStatus = false;
   /** How often the current page failed. */
   pageFailures = 0;
+  /** Whether the current page failed so often that a probe was needed. */
+  isLinkSuspected = false;
   brokenLinks = 0;
   readonly leftOut = { items: 0, values: 0 };
   readonly #visited = new Set<string>();
+  #page: PageReference;
+  #retries = 0;
   #pagesWithoutNewPersons = 0;
+  #emptyPages = 0;
 
   constructor(id: number, page: PageReference, startedAt: number, startedAtWall: number) {
     this.id = id;
-    this.page = page;
+    this.#page = page;
+    this.pageSize = page.kind === "first" ? page.max : 0;
     this.startedAt = startedAt;
     this.startedAtWall = startedAtWall;
+  }
+
+  /** What to request next. */
+  get page(): PageReference {
+    return this.probe ?? this.#page;
+  }
+
+  postponeRetry(now: number): void {
+    this.retryAt = now + Math.min(MAX_RETRY_MS, INITIAL_RETRY_MS * 2 ** this.#retries);
+    this.#retries += 1;
   }
 
   /** Counts a page and moves on to the next. Returns `endless` if the links do not seem to end. */
   recordPage(page: PeoplePage, result: PageResult): "more" | "last" | "endless" {
     this.pages += 1;
     this.pageFailures = 0;
+    this.isLinkSuspected = false;
+    this.retryAt = null;
+    this.#retries = 0;
     const personsBefore = this.persons;
     this.persons = result.seenInSweep;
     this.sharesStatus ||= result.sharesStatus;
@@ -288,13 +355,15 @@ export class Sweep {
     const hasOnlyBots = result.persons === 0 && page.items.length > 0;
     if (this.persons > personsBefore) this.#pagesWithoutNewPersons = 0;
     else if (!hasOnlyBots) this.#pagesWithoutNewPersons += 1;
+    this.#emptyPages = page.items.length === 0 ? this.#emptyPages + 1 : 0;
     const isEndless =
+      this.#emptyPages >= MAX_EMPTY_PAGES ||
       this.#visited.has(page.next) ||
       this.pages >= MAX_PAGES ||
       this.#pagesWithoutNewPersons >= MAX_PAGES_WITHOUT_NEW_PERSONS;
     if (isEndless) return "endless";
     this.#visited.add(page.next);
-    this.page = { kind: "next", url: page.next };
+    this.#page = { kind: "next", url: page.next };
     return "more";
   }
 }

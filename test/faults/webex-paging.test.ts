@@ -86,4 +86,18 @@ describeFaults("Webex's paging", [
       await recover(trial);
     },
   },
+  {
+    fault: "Every page is empty, and has a next link, without end",
+    made: "pages without items; each next link is another one, and leads to the same page",
+    shown: "`webexError`: people on later pages may be missing; nobody is taken for gone",
+    heals: "by itself, within one interval",
+    run: async (trial) => {
+      await trial.watch(await startWithSeveralPages());
+      const { webex } = trial.harness;
+      webex.fail({ kind: "emptyPage", ...PAGES, times: null });
+      await trial.expectProblem("webexError", /form a loop/);
+      expect((await trial.harness.status()).organizations[0]?.persons).to.equal(30);
+      await recover(trial);
+    },
+  },
 ]);

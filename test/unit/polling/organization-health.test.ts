@@ -75,6 +75,29 @@ describe("organization health", () => {
       }
     });
 
+    it("ends the problem of lookups with any response, whichever page failed before", async () => {
+      const clock = new FakeClock();
+      for (const endPage of [
+        (health: OrganizationHealth) => health.recordResponse(9, clock.monotonic()),
+        (health: OrganizationHealth) => health.recordOtherPages(),
+        (health: OrganizationHealth) =>
+          health.recordRefusal("adminRoleLost", failure, [], POLL_INTERVAL_MS),
+      ]) {
+        const health = new OrganizationHealth(clock, NO_JITTER);
+        health.recordFailure("webexError", failure, clock.monotonic(), 9, POLL_INTERVAL_MS);
+        await clock.advance(1_000);
+        endPage(health);
+        for (let i = 0; i < 2; i += 1) {
+          await clock.advance(1_000);
+          health.recordFailure("webexError", failure, clock.monotonic(), null, POLL_INTERVAL_MS);
+        }
+        expect(codes(health)).to.include("webexError");
+        await clock.advance(1_000);
+        health.recordResponse(null, clock.monotonic());
+        expect(codes(health)).not.to.include("webexError");
+      }
+    });
+
     it("forgets a failure of a lookup with any response, whichever page failed before", async () => {
       const clock = new FakeClock();
       const health = new OrganizationHealth(clock, NO_JITTER);

@@ -173,6 +173,22 @@ describe("planner without watched persons", () => {
   ]);
 });
 
+describe("planner with a page that failed", () => {
+  const demand: RefreshDemand = {
+    ...NO_DEMAND,
+    persons: 1,
+    effectivePersons: 1,
+    pageWeights: Float64Array.from({ length: 100 }, (_, page) => Number(page === 7)),
+    pageNewlyWatched: new Uint32Array(100),
+  };
+  const retryAt = (time: number) => ({ demand, sweep: { ...SWEEP, pages: 50, retryAt: time } });
+  const refetch = { kind: "refetch", page: 7 } as const;
+  itPlans(SWEEPING, [
+    ["refetches others until its retry is due", retryAt(NOW + 1), refetch],
+    ["retries it before others", retryAt(NOW), NEXT_PAGE],
+  ]);
+});
+
 describe("planner with missing persons", () => {
   const confirmation = { kind: "confirm", address: "a@y" } as const;
   const unmatchedAddresses = ["x@y"];

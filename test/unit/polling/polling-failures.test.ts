@@ -363,7 +363,8 @@ describe("polling when Webex fails", () => {
     await start(4_000);
     const expected = ["first 1000", "first 500", "next=1", "first 250", "next=1"];
     expect(people.requestNames).to.deep.equal(expected);
-    expect(roster.completed).to.deep.equal([3]);
+    // After the failure in the middle, 250 was a trial, and the sweep went on by its link.
+    expect(roster.completed).to.deep.equal([2]);
     expect(codes()).to.deep.equal([]);
   });
 
@@ -387,7 +388,7 @@ describe("polling when Webex fails", () => {
       expect(codes()).to.deep.equal(["webexError"]);
       expect(poller.problems[0]?.detail.reason).to.be.a("string");
       expect(roster.completed).to.deep.equal([]);
-      expect(people.requests.length).to.be.lessThan(20);
+      expect(people.requests.length).to.be.at.most(21);
       await clock.advance(240_000);
       expect(codes()).to.deep.equal(["webexError"]);
       expect(changes).to.deep.equal([["webexError"]]);
@@ -406,6 +407,16 @@ describe("polling when Webex fails", () => {
       expect(codes()).to.deep.equal(["webexError"]);
       expect(poller.isAccepted).to.equal(true);
     }
+  });
+
+  it("does not follow empty pages without end", async () => {
+    const { people, codes, roster, start } = createPollingHarness();
+    let links = 0;
+    people.respondWithPage = () => ({ items: [], next: `next=${(links += 1)}` });
+    await start(12_000);
+    expect(people.requests.length).to.equal(10);
+    expect(codes()).to.deep.equal(["webexError"]);
+    expect(roster.completed).to.deep.equal([]);
   });
 
   it("does not follow a loop of links", async () => {

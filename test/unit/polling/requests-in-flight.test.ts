@@ -294,16 +294,37 @@ describe("requests in flight", () => {
     const { clock, people, roster, until, start } = createSlowOrganization([3]);
     await start(90_000);
     await until(() => !people.namesInFlight.includes("next=3"));
-    people.latencyOf = (name) => (name === "next=3" ? 10_000 : PAGE_MS);
+    people.latencyOf = (name) => (name === "next=3" ? 90_000 : PAGE_MS);
     await until(() => people.namesInFlight.includes("next=3"));
     const { length } = roster.refetched;
-    people.failRequest = (name) => (name === "next=3" ? null : fault("webexError", 504));
-    await until(() => people.requestNames.includes("first 50"));
+    const isSmall = (name: string): boolean => name === "first 50";
+    people.failRequest = (name) => (isSmall(name) ? null : fault("webexError", 504));
+    // The first one is followed by the page that failed before, the second one by smaller pages.
+    await until(() => people.countRequests(isSmall) === 3);
     people.failRequest = () => null;
+    expect(people.namesInFlight).to.include("next=3");
     const refetchedBefore = roster.refetched.length;
-    await clock.advance(9_000);
+    await until(() => !people.namesInFlight.includes("next=3"));
+    await clock.advance(10);
     expect(roster.refetched.length).to.equal(refetchedBefore);
     expect(refetchedBefore).to.equal(length);
+  });
+
+  it("suspend no refetches when Webex refuses the organization before one ends", async () => {
+    const { clock, people, poller, codes, logger, until, start } = createSlowOrganization([3, 12]);
+    await start(90_000);
+    const isLateInFlight = (): boolean => people.namesInFlight.includes("next=3");
+    // The next sweep begins before the page that is late is rejected.
+    await until(() => poller.report().sweepProgress?.pages === 5 && !isLateInFlight());
+    people.latencyOf = (name) => (name === "next=3" ? 90_000 : PAGE_MS);
+    await until(isLateInFlight);
+    people.failRequest = (name) => (/^first|=3$/.test(name) ? fault("refused", 400) : null);
+    await until(() => codes().includes("adminRoleLost"));
+    expect(isLateInFlight(), "rejected after the refusal").to.equal(true);
+    await until(() => !isLateInFlight());
+    await clock.advance(10);
+    const messages = logger.records.map(({ message }) => message);
+    expect(messages.filter((message) => message.includes("old link"))).to.deep.equal([]);
   });
 
   it("do not make one silent server unreachable while others are answered", async () => {

@@ -37,13 +37,15 @@ describe("page size", () => {
     expect(size.max).to.equal(1_000);
   });
 
-  it("is restored with the first page after an outage, once before a complete sweep", () => {
+  it("is restored with the first page after an outage, once before it is proven", () => {
     const size = new PageSize(400);
     const fail = (times: number): void => {
       for (let i = 0; i < times; i += 1) size.shrink();
     };
-    fail(2);
-    expect([size.recordPage(100, true), size.max]).to.deep.equal([false, 100]);
+    fail(1);
+    expect([size.recordPage(200, true), size.max]).to.deep.equal([true, 400]);
+    for (let i = 0; i < 3; i += 1) size.recordPage(400, true);
+    for (let i = 0; i < 2; i += 1) size.recordRefetchedPage();
     fail(3);
     expect([size.recordPage(50, true), size.max]).to.deep.equal([true, 400]);
     expect([size.recordPage(400, true), size.max]).to.deep.equal([false, 400]);
@@ -103,11 +105,19 @@ describe("sweep", () => {
     };
   }
 
-  it("follows links on empty pages and on pages with only bots", () => {
+  it("follows links on a few empty pages and on pages with only bots", () => {
     const recordPage = createSweep();
     for (let i = 0; i < 500; i += 1) expect(recordPage(`bots=${i}`, [], 50)).to.equal("more");
-    for (let i = 0; i < 50; i += 1) expect(recordPage(`empty=${i}`, [])).to.equal("more");
-    expect(recordPage(null, ["a"])).to.equal("last");
+    for (let i = 0; i < 9; i += 1) expect(recordPage(`empty=${i}`, [])).to.equal("more");
+    expect(recordPage("next", ["a"])).to.equal("more");
+    for (let i = 0; i < 9; i += 1) expect(recordPage(`more=${i}`, [])).to.equal("more");
+    expect(recordPage(null, [])).to.equal("last");
+  });
+
+  it("is endless after ten empty pages in a row", () => {
+    const recordPage = createSweep();
+    for (let i = 0; i < 9; i += 1) expect(recordPage(`empty=${i}`, [])).to.equal("more");
+    expect(recordPage("empty", [])).to.equal("endless");
   });
 
   it("is endless when a link repeats, without new persons, and after ten thousand pages", () => {

@@ -102,6 +102,64 @@ describe("pages with watched persons", () => {
     expect(codes()).to.deep.equal([]);
   });
 
+  it("are still refetched after a role was lost for a moment", async () => {
+    // 1 s is over before a first page can be refused.
+    for (const lostMs of [1_000, 4_000, 30_000]) {
+      const { clock, people, roster, poller, codes, start } = createLargeOrganization([3, 12]);
+      await start(60_000);
+      const { length } = people.requests;
+      people.failRequest = () => fault("refused", 400);
+      await clock.advance(lostMs);
+      people.failRequest = () => null;
+      const isLink = (name: string, index: number): boolean =>
+        index >= length && name.startsWith("next=");
+      expect(people.countRequests(isLink), "links that were rejected").to.be.at.least(1);
+      poller.pollNow();
+      await clock.advance(45_000);
+      const before = roster.refetched.length;
+      await clock.advance(60_000);
+      expect(roster.refetched.length - before, `lost for ${lostMs} ms`).to.be.at.least(18);
+      expect(poller.learned().honorsOldLinks).to.equal(true);
+      expect(codes()).to.deep.equal([]);
+    }
+  });
+
+  it("report that refetches fail although lookups are answered", async () => {
+    const { clock, people, roster, codes, start } = createLargeOrganization([3, 12]);
+    people.findPersons = (email) => [person(email)];
+    const { demandFor } = roster;
+    const notOnAnyPage = [
+      { address: "p1@example.com", weight: 9, observedAt: 0, isNewlyWatched: false },
+    ];
+    roster.demandFor = (pages) => ({ ...demandFor(pages), notOnAnyPage, personsNotOnAnyPage: 1 });
+    await start(60_000);
+    people.failRequest = (name) => (/=(3|12)$/.test(name) ? fault("webexError", 500) : null);
+    const { length } = people.requests;
+    await clock.advance(15_000);
+    const lookups = people.requestNames.slice(length).filter((name) => name.startsWith("lookup"));
+    expect(lookups.length).to.be.at.least(2);
+    expect(codes()).to.deep.equal(["webexError"]);
+    people.failRequest = () => null;
+    await clock.advance(6_000);
+    expect(codes()).to.deep.equal([]);
+  });
+
+  it("leave a failed page of the sweep its turn, so that its problem ends in time", async () => {
+    const { clock, people, codes, start } = createLargeOrganization([3, 4, 5, 12]);
+    await start(60_000);
+    const isElsewhere = (name: string): boolean => !/^first|=(3|4|5|12)$/.test(name);
+    let failing: string | null = null;
+    people.failRequest = (name) => {
+      if (isElsewhere(name)) failing ??= name;
+      return name === failing ? fault("webexError", 500) : null;
+    };
+    await clock.advance(60_000);
+    expect(codes()).to.deep.equal(["webexError"]);
+    people.failRequest = () => null;
+    await clock.advance(5_500);
+    expect(codes()).to.deep.equal([]);
+  });
+
   it("do not disturb the current sweep when they fail", async () => {
     const { clock, people, roster, codes, start } = createLargeOrganization([3]);
     await start(22_000);
