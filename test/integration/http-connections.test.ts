@@ -59,6 +59,20 @@ describe("AxiosHttp connections", () => {
     expect([server.requests.length, server.connections]).to.deep.equal([20, 1]);
   });
 
+  it("keeps no request waiting for those without a response", async () => {
+    const server = await serve((request, response) => {
+      if (request.url === "/answered") response.end("x");
+    });
+    const hanging = Array.from({ length: 100 }, () => faultOf(get(server.url("/"))));
+    const silences: string[] = [];
+    const onSilence = (): void => void silences.push("silence");
+    const limits = { timeoutMs: 5_000, silenceTimeoutMs: 4_000, onSilence };
+    expect((await get(server.url("/answered"), limits)).status).to.equal(200);
+    expect(silences).to.deep.equal([]);
+    http.close();
+    await Promise.all(hanging);
+  });
+
   describe("with a reusable buffer", () => {
     const text = (body: Uint8Array): string => new TextDecoder().decode(body);
 
