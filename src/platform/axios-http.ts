@@ -7,7 +7,13 @@ import { asFault, Fault } from "../faults/fault.js";
 import type { Http, HttpFactory, HttpRequest, HttpResponse, HttpRoute } from "../ports/http.js";
 import type { AgentPool } from "./http-agents.js";
 import { acceptedCodings, readBody } from "./http-body.js";
-import { deadlineFault, loadHttpLibrary, networkFault, silenceFault } from "./http-faults.js";
+import {
+  deadlineFault,
+  loadHttpLibrary,
+  networkFault,
+  silenceFault,
+  staleConnectionFault,
+} from "./http-faults.js";
 import type { RequestContext } from "./http-faults.js";
 import { lazyHttp, lazyHttps } from "./lazy-modules.js";
 import { NO_CREDENTIALS, proxyFault } from "./proxy-faults.js";
@@ -89,7 +95,7 @@ async function openTransport(route: HttpRoute): Promise<Transport> {
   return { axios: instance, pool: new AgentPool(route) };
 }
 
-/** A request with its time limits, and the second attempt if the first met a dead connection. */
+/** A request with its time limits. */
 class Exchange {
   readonly #request: HttpRequest;
   readonly #signal: AbortSignal;
@@ -132,15 +138,17 @@ class Exchange {
 
   async run(transport: Transport): Promise<HttpResponse> {
     this.#signal.throwIfAborted();
-    const attempt = this.#startAttempt(transport);
+    const onProgress = (): void => this.#restartSilence();
+    const attempt = new Attempt(transport, this.#request, this.#signal, onProgress);
+    this.#attempt = attempt;
     try {
       return await attempt.run();
     } catch (error) {
-      // The idle connections may be dead, too: the next attempt opens a new one.
+      // The idle connections may be dead, too: the next request opens a new one.
       if (attempt.metStaleConnection || this.#hasTimedOut) transport.pool.closeIdle();
-      // RFC 9110 9.2.2: an idempotent request may be repeated where an idle connection was closed.
-      if (!attempt.metStaleConnection || this.#request.method !== "GET") throw error;
-      return await this.#startAttempt(transport).run();
+      if (attempt.metStaleConnection && this.#request.method === "GET")
+        throw staleConnectionFault(asFault(error));
+      throw error;
     }
   }
 
@@ -161,12 +169,6 @@ class Exchange {
       }
     );
   }
-
-  #startAttempt(transport: Transport): Attempt {
-    const onProgress = (): void => this.#restartSilence();
-    this.#attempt = new Attempt(transport, this.#request, this.#signal, onProgress);
-    return this.#attempt;
-  }
 }
 
 /** What https-proxy-agent tells of a proxy's response to CONNECT. */
@@ -175,7 +177,7 @@ interface ProxyConnectResponse {
   readonly headers?: ProxyResponse["headers"];
 }
 
-/** One attempt at sending a request, and what axios's errors do not say about it. */
+/** A request being sent, and what axios's errors do not say about it. */
 class Attempt implements RequestContext, ProxyContext {
   readonly target: string;
   proxy: string | null = null;

@@ -39,7 +39,9 @@ const MAX_PROXY_HEADER_BYTES = 256 * 1024;
 
 const POOL = {
   keepAlive: true,
-  maxSockets: 16,
+  // All organizations share the pool, and each limits its own requests in flight: with a limit
+  // here, those that get no response would keep the requests of the others waiting.
+  maxSockets: Infinity,
   maxFreeSockets: 8,
   scheduling: "lifo",
   // A firewall may have silently dropped a connection that was idle for longer, and a request on it

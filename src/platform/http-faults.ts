@@ -22,7 +22,16 @@ export interface RequestContext {
 }
 
 type Reason =
-  "dns" | "refused" | "reset" | "noRoute" | "timeout" | "tls" | "proxy" | "installation" | "other";
+  | "dns"
+  | "refused"
+  | "reset"
+  | "staleConnection"
+  | "noRoute"
+  | "timeout"
+  | "tls"
+  | "proxy"
+  | "installation"
+  | "other";
 
 const DNS_HINT =
   "Check this machine's DNS; if it reaches the internet through a proxy, set WebexPresence.Proxy.";
@@ -144,6 +153,12 @@ function timeoutFault(request: RequestContext, failure: string): Fault {
     return unreachable("timeout", `${nameTarget(request)} ${failure}`, FIREWALL_HINT);
   const text = `The proxy ${request.proxy} ${failure}`;
   return unreachable("timeout", text, proxyHint("timeout"));
+}
+
+/** Of a GET on a persistent connection that was closed while it was idle. */
+export function staleConnectionFault({ message, hint = "", cause }: Fault): Fault {
+  const data = { reason: "staleConnection" satisfies Reason };
+  return new Fault("webexUnreachable", message, { hint, data, cause });
 }
 
 function unreachable(reason: Reason, message: string, hint: string, cause?: Error): Fault {

@@ -14,6 +14,14 @@ export interface LearnedFacts {
   readonly requestDurationMs: { readonly page: number; readonly lookup: number };
   /** Whether Webex, as far as is known, answers an old link to a page with the same page. */
   readonly honorsOldLinks: boolean;
+  /** The pause after a 429 or 423 that is not over; null if there is none. */
+  readonly rateLimitPause: RateLimitPeriod | null;
+}
+
+/** Epoch milliseconds. */
+export interface RateLimitPeriod {
+  readonly beganAt: number;
+  readonly endsAt: number;
 }
 
 /** What the worker passes on to the next process. */
@@ -44,6 +52,8 @@ const MAX_PAGES = 10_000;
 const MAX_DURATION_MS = 60_000;
 /** An organization changes, and so do Webex's limits. */
 const MAX_AGE_MS = 7 * 86_400_000;
+/** As long as the longest `Retry-After` that is followed. */
+const MAX_PAUSE_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 /** A change below these shares costs less than a write. */
 export const NOTABLE_SHARE = 0.1;
@@ -58,6 +68,7 @@ export function differNotably(a: LearnedFacts, b: LearnedFacts): boolean {
   return (
     a.pageSize !== b.pageSize ||
     a.honorsOldLinks !== b.honorsOldLinks ||
+    hasOtherPause(a, b) ||
     differBy(NOTABLE_SHARE, a.requestsPerMinute, b.requestsPerMinute) ||
     differBy(NOTABLE_SHARE, a.acceptedPerMinute, b.acceptedPerMinute) ||
     differBy(NOTABLE_SHARE, a.pages, b.pages) ||
@@ -69,6 +80,21 @@ export function differNotably(a: LearnedFacts, b: LearnedFacts): boolean {
   );
 }
 
+/** Returns whether `a` has a pause that a restart with `b` would not keep. */
+export function hasOtherPause(a: LearnedFacts, b: LearnedFacts): boolean {
+  return a.rateLimitPause !== null && a.rateLimitPause.endsAt !== b.rateLimitPause?.endsAt;
+}
+
+/**
+ * Returns how much of a pause is left, in milliseconds: at most as long as it was, even if the
+ * clock was set back meanwhile, and at most an hour.
+ */
+export function remainingPauseMs(pause: RateLimitPeriod | null, now: number): number {
+  if (pause === null) return 0;
+  const { beganAt, endsAt } = pause;
+  return Math.max(0, Math.min(endsAt - now, endsAt - beganAt, MAX_PAUSE_MS));
+}
+
 export function areEqual(a: LearnedFacts, b: LearnedFacts): boolean {
   return (
     a.requestsPerMinute === b.requestsPerMinute &&
@@ -77,7 +103,8 @@ export function areEqual(a: LearnedFacts, b: LearnedFacts): boolean {
     a.pages === b.pages &&
     a.requestDurationMs.page === b.requestDurationMs.page &&
     a.requestDurationMs.lookup === b.requestDurationMs.lookup &&
-    a.honorsOldLinks === b.honorsOldLinks
+    a.honorsOldLinks === b.honorsOldLinks &&
+    a.rateLimitPause?.endsAt === b.rateLimitPause?.endsAt
   );
 }
 
@@ -111,6 +138,7 @@ export function encodeLearned({ organizations, endedAt }: LearnedContent): strin
     endedAt: endedAt === null ? null : new Date(endedAt).toISOString(),
     organizations: newestFirst.slice(0, MAX_ORGANIZATIONS).map((organization) => {
       const { orgId, apiOrigin, learnedAt, facts } = organization;
+      const { rateLimitPause: pause } = facts;
       const { page, lookup } = facts.requestDurationMs;
       return {
         orgId,
@@ -120,6 +148,10 @@ export function encodeLearned({ organizations, endedAt }: LearnedContent): strin
         requestsPerMinute: facts.requestsPerMinute && roundLimit(facts.requestsPerMinute),
         acceptedPerMinute: facts.acceptedPerMinute && roundLimit(facts.acceptedPerMinute),
         requestDurationMs: { page: roundDuration(page), lookup: roundDuration(lookup) },
+        rateLimitPause: pause && {
+          beganAt: new Date(pause.beganAt).toISOString(),
+          endsAt: new Date(pause.endsAt).toISOString(),
+        },
       };
     }),
   };
@@ -187,6 +219,7 @@ const organizationRecord = () =>
       lookup: numberFrom(0, MAX_DURATION_MS),
     }),
     honorsOldLinks: z.boolean(),
+    rateLimitPause: z.optional(z.nullable(z.object({ beganAt: time(), endsAt: time() }))),
   });
 const fileRecord = () =>
   z.object({
@@ -198,6 +231,11 @@ function toOrganization(
   record: z.infer<ReturnType<typeof organizationRecord>>,
 ): LearnedOrganization {
   const { orgId, apiOrigin, learnedAt, acceptedPerMinute = null, ...rest } = record;
-  const facts = { ...rest, acceptedPerMinute };
+  const { rateLimitPause: pause = null } = record;
+  const rateLimitPause = pause && {
+    beganAt: Date.parse(pause.beganAt),
+    endsAt: Date.parse(pause.endsAt),
+  };
+  const facts = { ...rest, acceptedPerMinute, rateLimitPause };
   return { orgId, apiOrigin, learnedAt: Date.parse(learnedAt), facts };
 }

@@ -188,6 +188,12 @@ export class OrganizationHealth {
     return this.#pause.until;
   }
 
+  /** Webex limited the rate before this run; `until`: epoch milliseconds of the pause's end. */
+  resumePause(until: number): void {
+    this.#failedAt = this.#clock.monotonic();
+    this.#raise("rateLimited", { until: new Date(until).toISOString() });
+  }
+
   recordRefusal(
     code: RefusalCode,
     fault: Fault,

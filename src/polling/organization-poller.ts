@@ -123,6 +123,9 @@ export class OrganizationPoller {
   start(): void {
     if (this.#run !== null) return;
     this.#run = new AbortController();
+    const { pause } = this.#options.budget;
+    if (pause !== null) this.#health.resumePause(pause.endsAt);
+    this.#emitChanges();
     this.#completed = this.#poll(this.#run.signal, this.#completed);
     this.#onDemand.review();
     const { events } = this.#options.roster;
@@ -226,6 +229,7 @@ export class OrganizationPoller {
       ...this.#sweeps.learned,
       requestDurationMs: this.#history.requestDurationMs,
       honorsOldLinks: this.#pageMap.honorsOldLinks,
+      rateLimitPause: this.#options.budget.pause,
     };
   }
 
@@ -233,7 +237,6 @@ export class OrganizationPoller {
     const { budget, roster } = this.#options;
     const sweep = this.#sweeps.current;
     const nextAt = this.#wait.until;
-    const isBlocked = budget.blockedUntil > this.#clock.monotonic();
     return {
       persons: roster.personCount,
       watched: roster.watchedCount,
@@ -241,7 +244,7 @@ export class OrganizationPoller {
       lastSweep: this.#sweeps.lastCompleted,
       sweepProgress: sweep && { persons: sweep.persons, pages: sweep.pages },
       requests: budget.report(),
-      rateLimitedUntil: isBlocked ? this.#toIsoTime(budget.blockedUntil) : null,
+      rateLimitedUntil: budget.pause && this.#toIsoTime(budget.blockedUntil),
       nextRequestAt: nextAt === null ? null : this.#toIsoTime(nextAt),
       ageSeconds: roster.watchedAges(),
       onDemand: roster.onDemandCalls(),

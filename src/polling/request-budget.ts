@@ -5,6 +5,7 @@ import { AcceptedRate } from "./accepted-rate.js";
 import { AdaptiveRateLimit } from "./adaptive-rate-limit.js";
 import { jitter } from "./backoff.js";
 import { IdleShare } from "./idle-share.js";
+import { type RateLimitPeriod, remainingPauseMs } from "./learned-facts.js";
 import { onDemandReserve } from "./on-demand-reserve.js";
 import type { PollingReport } from "./polling-report.js";
 import { type CountedRequest, type RequestPriority, RequestWindow } from "./request-window.js";
@@ -30,8 +31,13 @@ const MAX_IDLE_SHARE = 1 / 2;
 export interface BudgetStart {
   /** How many requests Webex answered in a minute, or null; matters if no limit was observed. */
   readonly acceptedPerMinute?: number | null;
-  /** Whether the last minute is known to be without requests of an earlier worker. */
+  /**
+   * Whether the last minute is known to be without requests of an earlier worker. Default: if that
+   * worker has found out nothing.
+   */
   readonly isMinuteFree?: boolean;
+  /** Webex's last demand to wait, as far as it may not be over. */
+  readonly pause?: RateLimitPeriod | null;
 }
 
 type Admit = (request: CountedRequest) => void;
@@ -62,6 +68,8 @@ export class RequestBudget implements RequestLimiter {
   /** How many requests of a free minute may still go at the pace of a start. */
   #startRequests = 0;
   #blockedUntil = Number.NEGATIVE_INFINITY;
+  /** The time of `#blockedUntil` by the wall clock. */
+  #pause: RateLimitPeriod | null = null;
   readonly #idleShare = new IdleShare();
   /** When the latest rejection came. */
   #rejectedAt = Number.NEGATIVE_INFINITY;
@@ -83,23 +91,27 @@ export class RequestBudget implements RequestLimiter {
     random: Random,
     requestsPerMinute: number,
     learnedLimit: number | null = null,
-    { acceptedPerMinute = null, isMinuteFree = false }: BudgetStart = {},
+    start: BudgetStart = {},
   ) {
+    const { acceptedPerMinute = null, pause = null } = start;
+    const { isMinuteFree = learnedLimit === null && acceptedPerMinute === null } = start;
     this.#clock = clock;
     this.#random = random;
     const limits = [requestsPerMinute, random, learnedLimit, acceptedPerMinute] as const;
     this.#adaptiveLimit = new AdaptiveRateLimit(...limits);
     this.#acceptedRate = new AcceptedRate(acceptedPerMinute);
-    const { observedLimit } = this;
-    if (observedLimit === null && acceptedPerMinute === null) return;
+    const pauseMs = remainingPauseMs(pause, clock.now());
+    if (pauseMs > 0) this.blockUntil(clock.monotonic() + pauseMs);
+    if (isMinuteFree && this.observedLimit === null) return;
     let delayMs = this.#burstToleranceMs;
-    if (isMinuteFree && observedLimit !== null) {
+    if (isMinuteFree) {
       // Not more slowly than without knowing the limit, which costs the first sweep a rejection.
       this.#startRequests = Math.floor(this.ratePerMinute * START_SHARE);
       delayMs -= (this.#adaptiveLimit.burst - 1) * this.#backgroundIntervalMs;
-    } else if (isMinuteFree) return;
+    }
     // Otherwise, that worker may have used up the minute, so there is no burst at the start.
-    this.#theoreticalArrivalAt.background = clock.monotonic() + delayMs;
+    const arrivals = this.#theoreticalArrivalAt;
+    arrivals.background = Math.max(arrivals.background, clock.monotonic() + delayMs);
   }
 
   /** Returns the limiter of the requests of a priority. */
@@ -160,6 +172,9 @@ export class RequestBudget implements RequestLimiter {
 
   /** Admits no request before this time. An earlier time does not shorten a block. */
   blockUntil(monotonic: number): void {
+    const now = this.#clock.now();
+    if (monotonic > this.#blockedUntil)
+      this.#pause = { beganAt: now, endsAt: now + monotonic - this.#clock.monotonic() };
     this.#blockedUntil = Math.max(this.#blockedUntil, monotonic);
     this.#cautiousUntil = Math.max(this.#cautiousUntil, this.#blockedUntil + CAUTION_MS);
     // Blocked time does not count towards the next burst.
@@ -169,6 +184,11 @@ export class RequestBudget implements RequestLimiter {
 
   get blockedUntil(): number {
     return this.#blockedUntil;
+  }
+
+  /** What `blockUntil` demands, unless it is over. */
+  get pause(): RateLimitPeriod | null {
+    return this.#blockedUntil > this.#clock.monotonic() ? this.#pause : null;
   }
 
   /**

@@ -50,7 +50,9 @@ export interface Http {
    * Resolves with any HTTP status. Rejects with a `Fault`: `webexUnreachable` (DNS, TCP, TLS,
    * proxy, deadline, silence, a library that cannot be loaded), `webexError` (a body over
    * `maxBytes`, one that cannot be decompressed, a response that is not HTTP) or `cancelled` (the
-   * signal).
+   * signal). `webexUnreachable` with the `data.reason` `staleConnection`: a GET met a connection
+   * that was closed while it was idle. It may be repeated at once (RFC 9110 9.2.2), and is not by
+   * itself, because whoever limits the rate has to count the second request as well.
    */
   send(request: HttpRequest): Promise<HttpResponse>;
   /** Closes idle connections; requests in flight reject as `cancelled`. Idempotent. */

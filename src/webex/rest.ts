@@ -102,7 +102,7 @@ export class RestClient {
     let token = await this.#tokens.getToken(signal);
     let hasRetried = false;
     for (let redirects = 0; ;) {
-      const response = await this.#send(url, token, limits, signal);
+      const response = await this.#sendRepeatable(url, token, limits, signal);
       const { status } = response;
       if (status >= 200 && status < 300) return { response, url };
       if (REDIRECT_STATUSES.includes(status)) {
@@ -127,6 +127,18 @@ export class RestClient {
   async getObject(target: string, signal: AbortSignal): Promise<JsonObject> {
     const { response } = await this.get(target, SMALL_LIMITS, signal);
     return parseJsonObject(response);
+  }
+
+  /** A connection that Webex closed while it was idle is no failure. */
+  async #sendRepeatable(
+    ...request: readonly [string, Secret, RestLimits, AbortSignal]
+  ): Promise<ReceivedResponse> {
+    try {
+      return await this.#send(...request);
+    } catch (error) {
+      if (!isStaleConnection(error)) throw error;
+      return await this.#send(...request);
+    }
   }
 
   async #send(
@@ -160,13 +172,17 @@ export class RestClient {
       throwIfCancelled(signal);
       return { ...response, secrets };
     } catch (error) {
-      // A request that the worker cancels itself is not a failure.
-      if (signal.aborted) outcome = "answered";
+      // A request that the worker cancels itself, or repeats, is not a failure.
+      if (signal.aborted || isStaleConnection(error)) outcome = "answered";
       throw error;
     } finally {
       this.#limiter.complete(outcome, admission);
     }
   }
+}
+
+function isStaleConnection(error: unknown): boolean {
+  return error instanceof Fault && error.data.reason === "staleConnection";
 }
 
 export function throwIfCancelled(signal: AbortSignal): void {

@@ -111,7 +111,8 @@ export function createComponents(
       budgets.get(key) ??
       new RequestBudget(clock, random, requestsPerMinute, learned?.requestsPerMinute ?? null, {
         acceptedPerMinute: learned?.acceptedPerMinute ?? null,
-        isMinuteFree: learnedFacts.isMinuteFree(),
+        isMinuteFree: learned === null || learnedFacts.isMinuteFree(),
+        pause: learned?.rateLimitPause ?? null,
       });
     budgets.set(key, budget);
     return budget;
@@ -154,6 +155,7 @@ export function createComponents(
       });
       poller.apply(settings());
       learnedFacts.follow(orgId, apiOrigin, () => poller.learned());
+      poller.events.on("stateChanged", () => learnedFacts.review(orgId));
       return new Organization(orgId, poller, tokens);
     },
     (orgId) => {

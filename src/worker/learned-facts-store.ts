@@ -4,6 +4,7 @@ import {
   decodeLearned,
   differNotably,
   encodeLearned,
+  hasOtherPause,
   isMinuteFree,
   isRecent,
   type LearnedContent,
@@ -62,6 +63,7 @@ export class LearnedFactsStore {
   readonly #sources = new Map<string, Source>();
   readonly #everFollowed = new Set<string>();
   #cancelCheck: Disposer | null = null;
+  #cancelWrite: Disposer | null = null;
 
   constructor(options: LearnedFactsStoreOptions) {
     this.#options = options;
@@ -114,12 +116,29 @@ export class LearnedFactsStore {
     if (this.#everFollowed.size === 0 && this.#writtenEndedAt !== null) void this.#write();
     this.#everFollowed.add(orgId);
     const known = this.#known.get(key);
-    if (known === undefined) return;
+    if (known === undefined) {
+      // A successor has to know that somebody polled the organization, even after a crash.
+      const learnedAt = this.#options.clock.now();
+      this.#known.set(key, { orgId, apiOrigin, learnedAt, facts: latest });
+      this.#writeSoon();
+      return;
+    }
     const learnedAt = new Date(known.learnedAt).toISOString();
     this.#options.logger.info(
       `Starts with what was learned of the organization at ${learnedAt}: ${learnedText(known.facts)}.`,
       { orgId, learnedAt, ...known.facts },
     );
+  }
+
+  /** A pause of an organization is written at once: it may be over before the next check. */
+  review(orgId: string): void {
+    const source = this.#sources.get(orgId);
+    if (source === undefined) return;
+    this.#collect(source);
+    const known = this.#known.get(source.key);
+    const written = this.#written.get(source.key);
+    const facts = written?.facts ?? { ...source.latest, rateLimitPause: null };
+    if (known !== undefined && hasOtherPause(known.facts, facts)) this.#writeSoon();
   }
 
   /** The organization is not polled any more; what was learned is kept while it has a grant. */
@@ -142,6 +161,7 @@ export class LearnedFactsStore {
   /** Writes the file a last time, unless there was nothing to learn. */
   async stop(): Promise<void> {
     this.#cancelCheck?.();
+    this.#cancelWrite?.();
     this.#update();
     const hasChanged = this.#hasChanged((known, written) => known !== written);
     const mustTellEnd = this.#known.size > 0 && this.#everFollowed.size > 0;
@@ -188,6 +208,14 @@ export class LearnedFactsStore {
     return [...this.#known].some(([key, known]) => {
       const written = this.#written.get(key);
       return written === undefined || differ(known, written);
+    });
+  }
+
+  /** Once for all organizations that the same event concerns. */
+  #writeSoon(): void {
+    this.#cancelWrite ??= this.#options.clock.endOfTurn(() => {
+      this.#cancelWrite = null;
+      void this.#write();
     });
   }
 

@@ -81,4 +81,44 @@ describeFaults("Webex's rate limits", [
       await trial.expectRecovery();
     },
   },
+  {
+    fault: "The worker is switched off and on, and killed, while Webex limits the rate",
+    made: "429 with `Retry-After: 20`; then `Enable` becomes 0 and 1; then SIGKILL, and the host restarts the worker",
+    shown:
+      "`rateLimited` with the same end of the pause each time; not one request for people before it",
+    heals: "by itself, at the end of the pause",
+    run: async (trial) => {
+      await trial.watch(await WorkerHarness.startPolling({ restart: true }));
+      const { harness } = trial;
+      const { host, webex } = harness;
+      const headers = { "retry-after": "20" };
+      webex.fail({ kind: "status", status: 429, body: "webex", headers, ...PAGES });
+      await trial.expectProblem("rateLimited", /waits until/);
+      const mark = webex.mark();
+      const readEnd = async (): Promise<number> => {
+        await trial.expectProblem("rateLimited", /waits until/);
+        const { organizations } = await harness.status();
+        return Date.parse(organizations[0]?.rateLimitedUntil ?? "");
+      };
+      const end = await readEnd();
+      await harness.writeSettings(0);
+      await harness.waitForPhase("disabled");
+      await harness.writeSettings(1);
+      expect(await readEnd(), "the end after the switch").to.be.within(end - 100, end + 100);
+      trial.allowExit();
+      const { pid } = host;
+      host.kill("SIGKILL");
+      await harness.waitFor("another process", () =>
+        host.pid !== null && host.pid !== pid ? true : null,
+      );
+      await harness.authorize();
+      await trial.followRestart();
+      expect(await readEnd(), "the end after the crash").to.be.within(end - 100, end + 100);
+      await trial.last(end - Date.now());
+      await trial.end();
+      await trial.expectRecovery();
+      const [first] = webex.requestsSince(mark, { path: "/v1/people" });
+      expect(first?.at, "the first request").to.be.at.least(end);
+    },
+  },
 ]);

@@ -59,6 +59,20 @@ describe("AxiosHttp connections", () => {
     expect([server.requests.length, server.connections]).to.deep.equal([20, 1]);
   });
 
+  it("keeps no request waiting for those without a response", async () => {
+    const server = await serve((request, response) => {
+      if (request.url === "/answered") response.end("x");
+    });
+    const hanging = Array.from({ length: 100 }, () => faultOf(get(server.url("/"))));
+    const silences: string[] = [];
+    const onSilence = (): void => void silences.push("silence");
+    const limits = { timeoutMs: 5_000, silenceTimeoutMs: 4_000, onSilence };
+    expect((await get(server.url("/answered"), limits)).status).to.equal(200);
+    expect(silences).to.deep.equal([]);
+    http.close();
+    await Promise.all(hanging);
+  });
+
   describe("with a reusable buffer", () => {
     const text = (body: Uint8Array): string => new TextDecoder().decode(body);
 
@@ -125,22 +139,24 @@ describe("AxiosHttp connections", () => {
     });
   });
 
-  it("repeats a GET after a connection died while idle, and fails a POST", async () => {
+  it("says that a GET met a connection that died while idle, and repeats nothing", async () => {
     // Resets the connection at its second request, like a load balancer that has forgotten it.
-    let answered = 0;
+    let received = 0;
     const url = await serveBytes((socket) => {
       let requests = 0;
       socket.on("data", () => {
+        received += 1;
         requests += 1;
         if (requests > 1) return void socket.resetAndDestroy();
-        answered += 1;
         socket.write("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
       });
     });
     await get(url);
+    await expectUnreachable(get(url), "staleConnection");
+    expect(received).to.equal(2);
     expect((await get(url)).status).to.equal(200);
-    expect(answered).to.equal(2);
     await expectUnreachable(get(url, { method: "POST", body: "a=b" }), "reset");
+    expect(received).to.equal(4);
   });
 
   it("does not repeat a request on a new connection that is reset", async () => {

@@ -7,6 +7,7 @@ import { createPeopleApi, type PeopleApi } from "../../src/webex/people.js";
 import { RestClient } from "../../src/webex/rest.js";
 import { FakeClock } from "../support/clock-fake.js";
 import { TestServer, faultOf } from "../support/http-fixture.js";
+import { LimiterFake } from "../support/webex-harness.js";
 
 describe("PeopleApi over a real connection", () => {
   const servers: TestServer[] = [];
@@ -26,10 +27,9 @@ describe("PeopleApi over a real connection", () => {
     return server;
   }
 
-  function peopleAt(server: TestServer): PeopleApi {
+  function peopleAt(server: TestServer, limiter = new LimiterFake()): PeopleApi {
     const bearer = new Secret("top-secret-token");
     const tokens = { getToken: async () => bearer, replace: async () => null };
-    const limiter = { acquire: async () => undefined, complete: () => undefined };
     return createPeopleApi(
       new RestClient(
         { apiUrl: server.url("/v1"), version: "1.0.0", http, clock: new FakeClock() },
@@ -73,6 +73,23 @@ describe("PeopleApi over a real connection", () => {
     expect(server.requests.map((r) => r.headers.authorization)).to.deep.equal(
       Array(2).fill("Bearer top-secret-token"),
     );
+  });
+
+  it("counts each request that arrives, also where the server closed an idle connection", async () => {
+    const requestsOf = new Map<unknown, number>();
+    const server = await serve((request, response) => {
+      const count = (requestsOf.get(request.socket) ?? 0) + 1;
+      requestsOf.set(request.socket, count);
+      if (count > 1) request.socket.resetAndDestroy();
+      else response.end(JSON.stringify({ id: "1", orgId: "org" }));
+    });
+    const limiter = new LimiterFake();
+    const people = peopleAt(server, limiter);
+    const { signal } = new AbortController();
+    for (let i = 0; i < 3; i += 1) await people.me(signal);
+    expect(server.requests).to.have.length(5);
+    const count = (event: string): number => limiter.events.filter((e) => e === event).length;
+    expect([count("admit"), count("answered"), count("failed")]).to.deep.equal([5, 5, 0]);
   });
 
   it("never sends the token to another origin, by link or by redirect", async () => {

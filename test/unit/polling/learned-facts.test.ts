@@ -8,6 +8,7 @@ import {
   encodeLearned,
   isMinuteFree,
   isRecent,
+  remainingPauseMs,
   type LearnedFacts,
   type LearnedOrganization,
 } from "../../../src/polling/learned-facts.js";
@@ -20,6 +21,7 @@ const FACTS: LearnedFacts = {
   pages: 12,
   requestDurationMs: { page: 2_000, lookup: 200 },
   honorsOldLinks: false,
+  rateLimitPause: { beganAt: Date.UTC(2026, 0, 1), endsAt: Date.UTC(2026, 0, 1, 0, 1) },
 };
 const ORGANIZATION: LearnedOrganization = {
   orgId: "org",
@@ -43,6 +45,12 @@ const organizations = (): fc.Arbitrary<LearnedOrganization> =>
         lookup: fc.integer({ min: 0, max: 60_000 }),
       }),
       honorsOldLinks: fc.boolean(),
+      rateLimitPause: fc.option(
+        fc.record({
+          beganAt: fc.integer({ min: 0, max: 4e12 }),
+          endsAt: fc.integer({ min: 0, max: 4e12 }),
+        }),
+      ),
     }),
   });
 
@@ -151,10 +159,12 @@ describe("learned facts as text", () => {
   });
 
   it("can be read from a file of a worker that did not know all of them", () => {
-    const { endedAt: _end, ...content } = JSON.parse(textWith({})) as { endedAt?: unknown };
+    const { endedAt: _end, ...content } = JSON.parse(textWith({ rateLimitPause: undefined })) as {
+      endedAt?: unknown;
+    };
     const text = JSON.stringify(content).replace('"acceptedPerMinute":90,', "");
     expect(text).not.to.include("accepted");
-    const facts = { ...FACTS, acceptedPerMinute: null };
+    const facts = { ...FACTS, acceptedPerMinute: null, rateLimitPause: null };
     const organizations = [{ ...ORGANIZATION, facts }];
     expect(decodeLearned(text)).to.deep.equal({ organizations, endedAt: null });
   });
@@ -215,6 +225,27 @@ describe("learned facts", () => {
     expect(areEqual(FACTS, { ...FACTS, pages: 13 })).to.equal(false);
   });
 
+  it("differ notably by a pause that a restart would not keep", () => {
+    const pause = { beganAt: 1e12, endsAt: 1e12 + 60_000 };
+    const without = { ...FACTS, rateLimitPause: null };
+    const withPause = { ...FACTS, rateLimitPause: pause };
+    expect(differNotably(withPause, without)).to.equal(true);
+    expect(differNotably(withPause, { ...FACTS, rateLimitPause: { ...pause } })).to.equal(false);
+    expect(differNotably(without, withPause)).to.equal(false);
+    expect(areEqual(without, withPause)).to.equal(false);
+  });
+
+  it("keep a pause no longer than it was, whatever the clock says", () => {
+    const pause = { beganAt: 1e12, endsAt: 1e12 + 60_000 };
+    const remaining = [0, 20_000, 60_000, 1e9, -1e9].map((passed) =>
+      remainingPauseMs(pause, pause.beganAt + passed),
+    );
+    expect(remaining).to.deep.equal([60_000, 40_000, 0, 0, 60_000]);
+    expect(remainingPauseMs({ ...pause, endsAt: 4e12 }, 1e12)).to.equal(3_600_000);
+    expect(remainingPauseMs({ ...pause, endsAt: 0 }, -1e12)).to.equal(0);
+    expect(remainingPauseMs(null, 1e12)).to.equal(0);
+  });
+
   it("leave the last minute to a successor if the worker ended before it", () => {
     const ages = [60_001, 60_000, 0, -1, -1e9];
     const free = ages.map((age) => isMinuteFree(1e12 - age, 1e12));
@@ -237,7 +268,8 @@ describe("a poller that starts with learned facts", () => {
 
   it("continues with them, and passes on what it learns", async () => {
     const { clock, people, poller, start } = createPollingHarness(60, undefined, undefined, FACTS);
-    expect(poller.learned()).to.deep.equal(FACTS);
+    // The budget has the pause, and this one began without it.
+    expect(poller.learned()).to.deep.equal({ ...FACTS, rateLimitPause: null });
     people.pages = pagesOf(3);
     people.latencyMs = 400;
     await start(12_000);
@@ -249,6 +281,7 @@ describe("a poller that starts with learned facts", () => {
       pageSize: 500,
       pages: 3,
       honorsOldLinks: false,
+      rateLimitPause: null,
     });
     expect(requestDurationMs.page).to.be.within(400, 1_500);
     expect(requestDurationMs.lookup).to.equal(200);
@@ -296,6 +329,7 @@ describe("a poller that starts with learned facts", () => {
       pages: null,
       requestDurationMs: { page: 0, lookup: 0 },
       honorsOldLinks: true,
+      rateLimitPause: null,
     });
   });
 

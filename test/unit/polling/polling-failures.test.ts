@@ -193,6 +193,27 @@ describe("polling when Webex limits the rate", () => {
     expect(poller.report().rateLimitedUntil).to.equal(null);
   });
 
+  it("reports a pause again that has begun before it was stopped", async () => {
+    const { clock, people, poller, codes, start } = createPollingHarness();
+    people.faults.push(fault("rateLimited", 429, 30_000));
+    await start(100);
+    const until = poller.report().rateLimitedUntil;
+    await poller.stop();
+    expect(codes()).to.deep.equal([]);
+    await clock.advance(10_000);
+    poller.start();
+    expect(codes()).to.deep.equal(["rateLimited"]);
+    expect(poller.problems[0]?.detail.until).to.equal(until);
+    expect(poller.report().rateLimitedUntil).to.equal(until);
+    await clock.advance(19_000);
+    expect(people.requests).to.have.length(1);
+    await clock.advance(3_000);
+    expect(codes()).to.deep.equal([]);
+    await poller.stop();
+    poller.start();
+    expect(codes()).to.deep.equal([]);
+  });
+
   it("waits longer each time without Retry-After", async () => {
     const { people, start } = createPollingHarness();
     people.failRequest = () => fault("rateLimited", 429);

@@ -53,6 +53,34 @@ describe("a budget that starts with what an earlier worker has learned", () => {
     }
   });
 
+  it("starts without a burst after an earlier worker, also if that has found out nothing", async () => {
+    const first = await start(60, null, {}, 0);
+    expect(first.sentAt.length).to.be.greaterThan(1);
+    const { sentAt } = await start(60, null, { isMinuteFree: false }, 10);
+    expect(sentAt.filter((at) => at < 1_000)).to.deep.equal([0]);
+    expect(sentAt.length).to.be.at.most(11);
+  });
+
+  it("keeps an earlier worker's pause, and tells of it until it is over", async () => {
+    const now = new FakeClock().now();
+    const pause = { beganAt: now - 20_000, endsAt: now + 40_000 };
+    for (const known of [
+      { pause },
+      { pause, isMinuteFree: true },
+      { pause, isMinuteFree: false },
+    ]) {
+      const { budget, clock, sentAt } = await start(60, 20, known, 39);
+      expect(sentAt).to.deep.equal([]);
+      expect(budget.pause?.endsAt).to.equal(pause.endsAt);
+      await clock.advance(1_000);
+      expect(budget.pause).to.equal(null);
+    }
+    const { sentAt } = await start(60, 20, { pause }, 50);
+    expect(sentAt[0]).to.be.within(40_000, 44_000);
+    const past = { beganAt: now - 2, endsAt: now - 1 };
+    expect((await start(60, null, { pause: past }, 0)).sentAt).not.to.deep.equal([]);
+  });
+
   it("gives up the fast start at the first rejection", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 60, 20, { isMinuteFree: true });

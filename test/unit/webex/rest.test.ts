@@ -185,6 +185,17 @@ describe("RestClient", () => {
     expect(limiter.events).to.deep.equal(["admit", "failed"]);
   });
 
+  it("repeats a request that met a closed idle connection once, and counts both", async () => {
+    const stale = new Fault("webexUnreachable", "Closed.", { data: { reason: "staleConnection" } });
+    const limiter = new LimiterFake();
+    await peopleOver(new ScriptedHttp([stale, { body: ME }]), limiter).me(never);
+    expect(limiter.events).to.deep.equal(["admit", "answered", "admit", "answered"]);
+    expect(limiter.completed).to.deep.equal([1, 2]);
+    const http = new ScriptedHttp([stale, stale]);
+    expect(await faultOf(peopleOver(http).me(never))).to.equal(stale);
+    expect(http.requests).to.have.length(2);
+  });
+
   it("sends no request that is cancelled in the limiter, and reports no failure", async () => {
     const controller = new AbortController();
     const limiter = new LimiterFake();

@@ -19,6 +19,7 @@ const FACTS: LearnedFacts = {
   pages: 12,
   requestDurationMs: { page: 2_000, lookup: 200 },
   honorsOldLinks: true,
+  rateLimitPause: null,
 };
 
 interface HarnessOptions {
@@ -170,21 +171,54 @@ describe("learned facts store", () => {
     store.start();
     store.follow("org", ORIGIN, () => facts);
     await clock.advance(300_000);
-    expect(written).to.have.length(0);
+    expect(written).to.have.length(1);
     facts = { ...FACTS, requestsPerMinute: 30 };
     await clock.advance(59_000);
     facts = { ...FACTS, requestsPerMinute: 40 };
     await clock.advance(1_000);
-    expect(written).to.have.length(1);
+    expect(written).to.have.length(2);
     expect(content().org?.requestsPerMinute).to.equal(40);
     for (const requestsPerMinute of [41, 42, 43, 44]) {
       facts = { ...FACTS, requestsPerMinute };
       await clock.advance(60_000);
     }
-    expect(written).to.have.length(1);
+    expect(written).to.have.length(2);
     facts = { ...FACTS, requestsPerMinute: 45 };
     await clock.advance(60_000);
+    expect(written).to.have.length(3);
+  });
+
+  it("writes at once, and once for all, which organizations are polled", async () => {
+    const { store, written, content } = createHarness({ granted: ["a", "b"] });
+    await store.load();
+    for (const orgId of ["a", "b"]) store.follow(orgId, ORIGIN, () => FACTS);
+    await settle();
+    expect(written).to.have.length(1);
+    expect(content()).to.have.keys("a", "b");
+  });
+
+  it("writes a pause at once, and its end at the next occasion", async () => {
+    const { clock, store, written, content } = createHarness();
+    let facts = FACTS;
+    await store.load();
+    store.follow("org", ORIGIN, () => facts);
+    await settle();
+    const beganAt = clock.now();
+    const rateLimitPause = { beganAt, endsAt: beganAt + 30_000 };
+    facts = { ...FACTS, rateLimitPause };
+    store.review("org");
+    store.review("org");
+    await settle();
     expect(written).to.have.length(2);
+    expect(content().org?.rateLimitPause).to.deep.equal(rateLimitPause);
+    store.review("org");
+    store.review("unknown");
+    facts = FACTS;
+    store.review("org");
+    await settle();
+    expect(written).to.have.length(2);
+    await store.stop();
+    expect(content().org?.rateLimitPause).to.equal(null);
   });
 
   it("writes what only confirms the file once a day, so that it does not expire", async () => {
@@ -227,7 +261,6 @@ describe("learned facts store", () => {
       const { store, written } = createHarness({ text, clock });
       await store.load();
       store.start();
-      if (text === null) store.follow("org", ORIGIN, () => FACTS);
       await store.stop();
       expect(written).to.deep.equal([]);
     }
@@ -237,7 +270,7 @@ describe("learned facts store", () => {
     const clock = new FakeClock();
     const earlier = clock.now();
     const { store, written, decoded } = createHarness({
-      ...{ clock, text: fileEndedAt(earlier, clock) },
+      ...{ clock, text: fileEndedAt(earlier, clock), granted: ["org", "other"] },
     });
     await store.load();
     expect(store.isMinuteFree()).to.equal(false);
@@ -251,7 +284,7 @@ describe("learned facts store", () => {
     expect(store.isMinuteFree()).to.equal(true);
     store.follow("other", ORIGIN, () => FACTS);
     await clock.advance(120_000);
-    expect(written).to.have.length(1);
+    expect(written).to.have.length(2);
     await store.stop();
     expect(decoded().endedAt).to.equal(clock.now());
   });

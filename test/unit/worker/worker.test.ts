@@ -35,7 +35,7 @@ function learnedText(endedAgoMs: number | null = null): string {
   const facts = { requestsPerMinute: 20, pageSize: 500, pages: 9, honorsOldLinks: true };
   const learnedAt = new FakeClock().now();
   const origin = { orgId: orgA, apiOrigin: "https://webexapis.com" };
-  const all = { ...facts, acceptedPerMinute: null, requestDurationMs };
+  const all = { ...facts, acceptedPerMinute: null, requestDurationMs, rateLimitPause: null };
   const endedAt = endedAgoMs === null ? null : learnedAt - endedAgoMs;
   return encodeLearned({ organizations: [{ ...origin, learnedAt, facts: all }], endedAt });
 }
