@@ -120,8 +120,6 @@ export class ChildProcessKeytar implements KeytarBinding {
     const reply = await this.#calls.call<Value>([operation, ...parameters]);
     if ("value" in reply) return reply.value;
     if (reply.error.isLoadError !== true) throw new Error(reply.error.message);
-    // That process would not find keytar any more: Node remembers what was missing.
-    this.#calls.discard();
     throw new KeytarLoadError("keytar is not installed, or its native module cannot be loaded.");
   }
 }
