@@ -15,7 +15,8 @@ import {
 } from "./grant-status.js";
 import type { GrantStore } from "./grant-store.js";
 import { effectiveClient, type AuthorizationSettings } from "./oauth-context.js";
-import { cancelled, SharedTask, throwIfCancelled, type TaskContext } from "./shared-task.js";
+import type { RenewalPacing } from "./renewal-pacing.js";
+import { cancelled, delay, SharedTask, throwIfCancelled, type TaskContext } from "./shared-task.js";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -24,6 +25,8 @@ const SAME_TOKEN_DELAY_MS = 60_000;
 /** After a 429 without a usable `Retry-After`, the next refresh waits this long. */
 const RATE_LIMIT_DELAY_MS = 5_000;
 const MAX_REJECTED_TOKENS = 8;
+/** How soon a renewal that waits its turn notices another grant or client secret. */
+const TURN_CHECK_MS = 500;
 /**
  * How long Webex may take to respond to a refresh whose callers have left. Together with the time
  * to notice an edit of the settings, it stays below the second within which all requests have to
@@ -35,6 +38,7 @@ export interface TokenSourceOptions {
   readonly orgId: string;
   readonly grantStore: GrantStore;
   readonly refusals: GrantRefusals;
+  readonly pacing: RenewalPacing;
   readonly settings: () => AuthorizationSettings;
   readonly oauth: () => OAuthApi;
   readonly clock: Clock;
@@ -125,6 +129,7 @@ export class OrganizationTokenSource implements TokenSource {
   /** Retries a failed renewal without further delay, unless Webex demanded the delay. */
   routeChanged(): void {
     this.#schedule.retryFailed();
+    this.#options.pacing.routeChanged(this.#options.orgId);
   }
 
   /** Sends the next refresh to Webex, even if Webex refused the last one just now. */
@@ -204,6 +209,7 @@ export class OrganizationTokenSource implements TokenSource {
     if (refusal !== null) throw refusal;
     if (this.#options.clock.monotonic() < this.#sameTokenUntil) throw sameTokenFault();
     this.#throwIfRateLimited();
+    if (await this.#awaitTurn(task.signal)) return this.#refreshOnce(task, isDone);
     const awaited = await this.#concurrent.awaitFirstComer(current, task.signal);
     if (awaited !== null && isDone(awaited.newest)) return awaited.newest.accessToken;
     const due = awaited ?? current;
@@ -222,6 +228,17 @@ export class OrganizationTokenSource implements TokenSource {
       return await this.#send(latest, task).catch((error: unknown) => {
         throw this.#recordRefusal(latest, error);
       });
+    }
+  }
+
+  /** Returns whether it had to wait: everything may have changed meanwhile. */
+  async #awaitTurn(signal: AbortSignal): Promise<boolean> {
+    const { clock, pacing } = this.#options;
+    for (let hasWaited = false; ; hasWaited = true) {
+      const { newest, client } = this.#currentGrants();
+      const delayMs = pacing.delayMs(newest, client);
+      if (delayMs === 0) return hasWaited;
+      await delay(clock, Math.min(delayMs, TURN_CHECK_MS), signal);
     }
   }
 
@@ -247,8 +264,9 @@ export class OrganizationTokenSource implements TokenSource {
   }
 
   async #renew({ newest, client, oauth }: CurrentGrants, task: TaskContext) {
-    const { grantStore, refusals, clock, logger, orgId } = this.#options;
+    const { grantStore, refusals, pacing, clock, logger, orgId } = this.#options;
     let tokens: TokenResponse;
+    pacing.recordSent(newest, client);
     try {
       tokens = await task.shield((signal) => oauth.refresh(client, newest.refreshToken, signal));
     } catch (error) {
@@ -256,6 +274,7 @@ export class OrganizationTokenSource implements TokenSource {
       if (fault.code === "rateLimited") this.#recordRateLimit(fault);
       throw task.signal.aborted ? cancelled() : fault;
     }
+    pacing.recordRenewed(orgId);
     const refreshed = applyRefresh(newest, tokens, clock.now());
     const outcome = await grantStore.storeRefreshed(newest, refreshed);
     refusals.clear(orgId);

@@ -6,6 +6,7 @@ import { GrantRefusals } from "../authorization/grant-status.js";
 import { GrantStore } from "../authorization/grant-store.js";
 import { type AuthorizationSettings, originOf } from "../authorization/oauth-context.js";
 import type { PageNotices } from "../authorization/page/page-model.js";
+import { RenewalPacing } from "../authorization/renewal-pacing.js";
 import { OrganizationTokenSource } from "../authorization/token-source.js";
 import type { Fault } from "../faults/fault.js";
 import { OrganizationPoller } from "../polling/organization-poller.js";
@@ -201,6 +202,7 @@ export function createAuthorization(options: AuthorizationOptions): {
   const { clock, random, crypto, log: logger, version } = options.ports;
   const { listenOnLoopback: listen, readAsset } = options.ports;
   const refusals = new GrantRefusals();
+  const pacing = new RenewalPacing(clock, () => settings().pollIntervalSeconds * 1_000);
   const webex = (onSilence?: (fault: Fault) => void) => {
     const { apiUrl } = settings();
     const rest = {
@@ -237,7 +239,7 @@ export function createAuthorization(options: AuthorizationOptions): {
     authorizations,
     createTokenSource: (orgId, onSilence) =>
       new OrganizationTokenSource({
-        ...{ orgId, grantStore, refusals, settings, clock, random, logger },
+        ...{ orgId, grantStore, refusals, pacing, settings, clock, random, logger },
         oauth: () => webex(onSilence).oauth,
       }),
   };

@@ -7,6 +7,8 @@ import type { FlowView } from "../../src/authorization/flow.js";
 import { type Grant, REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import { GrantRefusals } from "../../src/authorization/grant-status.js";
 import { OrganizationTokenSource } from "../../src/authorization/token-source.js";
+import type { AuthorizationSettings } from "../../src/authorization/oauth-context.js";
+import { RenewalPacing } from "../../src/authorization/renewal-pacing.js";
 import { GrantStore } from "../../src/authorization/grant-store.js";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
@@ -51,10 +53,12 @@ describe("authorization with another authorization server (oidc-provider)", func
     oauth = createOAuthApi(rest, await server.endpoints());
     grantStore = new GrantStore(new MemoryStore(), clock, logger);
     const refusals = new GrantRefusals();
-    const settings = (): { clientId: null; apiUrl: string; redirectPort: number } => ({
+    const pacing = new RenewalPacing(clock, () => 5_000);
+    const settings = (): AuthorizationSettings => ({
       clientId: null,
       apiUrl,
       redirectPort: 0,
+      pollIntervalSeconds: 5,
     });
     const shared = { grantStore, refusals, settings, clock, logger };
     authorizations = new Authorizations({
@@ -88,6 +92,7 @@ describe("authorization with another authorization server (oidc-provider)", func
     });
     tokens = new OrganizationTokenSource({
       ...shared,
+      pacing,
       oauth: () => oauth,
       orgId: server.orgId,
       random,

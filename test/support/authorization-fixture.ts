@@ -5,6 +5,7 @@ import { GrantRefusals } from "../../src/authorization/grant-status.js";
 import type { Grant } from "../../src/authorization/grant.js";
 import { REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import { OrganizationTokenSource } from "../../src/authorization/token-source.js";
+import { RenewalPacing } from "../../src/authorization/renewal-pacing.js";
 import { GrantStore } from "../../src/authorization/grant-store.js";
 import { MemoryStore } from "../../src/platform/secret-store.js";
 import type { SecretStore } from "../../src/ports/secret-store.js";
@@ -200,10 +201,17 @@ export class AuthorizationHarness {
   readonly grantStore: GrantStore;
   readonly oauth = new RefreshFake();
   readonly refusals = new GrantRefusals();
-  settings: { clientId: string | null; apiUrl: string; redirectPort: number } = {
+  readonly pacing: RenewalPacing;
+  settings: {
+    clientId: string | null;
+    apiUrl: string;
+    redirectPort: number;
+    pollIntervalSeconds: number;
+  } = {
     clientId: null,
     apiUrl: "https://webexapis.com/v1",
     redirectPort: 8467,
+    pollIntervalSeconds: 5,
   };
 
   readonly #seed: number;
@@ -213,6 +221,7 @@ export class AuthorizationHarness {
     this.clock = clock;
     this.#seed = seed;
     this.grantStore = new GrantStore(store, clock, this.logger);
+    this.pacing = new RenewalPacing(clock, () => this.settings.pollIntervalSeconds * 1_000);
   }
 
   /** The service that the current settings name. */
@@ -222,9 +231,9 @@ export class AuthorizationHarness {
   }
 
   tokenSource(orgId: string): OrganizationTokenSource {
-    const { grantStore, refusals, clock, logger } = this;
+    const { grantStore, refusals, pacing, clock, logger } = this;
     return new OrganizationTokenSource({
-      ...{ orgId, grantStore, refusals, clock, logger },
+      ...{ orgId, grantStore, refusals, pacing, clock, logger },
       random: new SeededRandom(this.#seed),
       settings: () => this.settings,
       oauth: () => this.oauth,
