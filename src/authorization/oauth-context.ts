@@ -8,6 +8,7 @@ export interface AuthorizationSettings {
   readonly clientId: string | null;
   readonly apiUrl: string;
   readonly redirectPort: number;
+  readonly pollIntervalSeconds: number;
 }
 
 /** The Webex service behind one value of `WebexPresence.ApiUrl`. */

@@ -16,7 +16,8 @@ import {
 import type { GrantStore } from "./grant-store.js";
 import { effectiveClient, type AuthorizationSettings } from "./oauth-context.js";
 import type { RenewalAnnouncements } from "./renewal-announcements.js";
-import { cancelled, SharedTask, throwIfCancelled, type TaskContext } from "./shared-task.js";
+import type { RenewalPacing } from "./renewal-pacing.js";
+import { cancelled, delay, SharedTask, throwIfCancelled, type TaskContext } from "./shared-task.js";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -25,6 +26,8 @@ const SAME_TOKEN_DELAY_MS = 60_000;
 /** After a 429 without a usable `Retry-After`, the next refresh waits this long. */
 const RATE_LIMIT_DELAY_MS = 5_000;
 const MAX_REJECTED_TOKENS = 8;
+/** How soon a renewal that waits its turn notices another grant or client secret. */
+const TURN_CHECK_MS = 500;
 /**
  * How long Webex may take to respond to a refresh whose callers have left. Together with the time
  * to notice an edit of the settings, it stays below the second within which all requests have to
@@ -37,6 +40,7 @@ export interface TokenSourceOptions {
   readonly grantStore: GrantStore;
   readonly renewals: RenewalAnnouncements;
   readonly refusals: GrantRefusals;
+  readonly pacing: RenewalPacing;
   readonly settings: () => AuthorizationSettings;
   readonly oauth: () => OAuthApi;
   readonly clock: Clock;
@@ -126,6 +130,7 @@ export class OrganizationTokenSource implements TokenSource {
   /** Retries a failed renewal without further delay, unless Webex demanded the delay. */
   routeChanged(): void {
     this.#schedule.retryFailed();
+    this.#options.pacing.routeChanged(this.#options.orgId);
   }
 
   /** Sends the next refresh to Webex, even if Webex refused the last one just now. */
@@ -205,6 +210,7 @@ export class OrganizationTokenSource implements TokenSource {
     if (refusal !== null) throw refusal;
     if (this.#options.clock.monotonic() < this.#sameTokenUntil) throw sameTokenFault();
     this.#throwIfRateLimited();
+    if (await this.#awaitTurn(task.signal)) return this.#refreshOnce(task, isDone);
     const awaited = this.#isKeychainAvailable
       ? await this.#concurrent.awaitEarlierRenewal(current, task.signal)
       : null;
@@ -234,6 +240,17 @@ export class OrganizationTokenSource implements TokenSource {
     return state.kind === "ready" && state.fault === null;
   }
 
+  /** Returns whether it had to wait: everything may have changed meanwhile. */
+  async #awaitTurn(signal: AbortSignal): Promise<boolean> {
+    const { clock, pacing } = this.#options;
+    for (let hasWaited = false; ; hasWaited = true) {
+      const { newest, client } = this.#currentGrants();
+      const delayMs = pacing.delayMs(newest, client);
+      if (delayMs === 0) return hasWaited;
+      await delay(clock, Math.min(delayMs, TURN_CHECK_MS), signal);
+    }
+  }
+
   async #rereadGrants(signal: AbortSignal): Promise<CurrentGrants> {
     await this.#options.grantStore.reload().catch(() => undefined);
     throwIfCancelled(signal);
@@ -258,8 +275,9 @@ export class OrganizationTokenSource implements TokenSource {
     { newest, client, oauth }: CurrentGrants,
     task: TaskContext,
   ): Promise<{ readonly refreshed: Grant; readonly outcome: "stored" | "unsaved" }> {
-    const { grantStore, refusals, clock, logger, orgId } = this.#options;
+    const { grantStore, refusals, pacing, clock, logger, orgId } = this.#options;
     let tokens: TokenResponse;
+    pacing.recordSent(newest, client);
     try {
       tokens = await task.shield((signal) => oauth.refresh(client, newest.refreshToken, signal));
     } catch (error) {
@@ -267,6 +285,7 @@ export class OrganizationTokenSource implements TokenSource {
       if (fault.code === "rateLimited") this.#recordRateLimit(fault);
       throw task.signal.aborted ? cancelled() : fault;
     }
+    pacing.recordRenewed(orgId);
     const refreshed = applyRefresh(newest, tokens, clock.now());
     const outcome = await grantStore.storeRefreshed(newest, refreshed);
     refusals.clear(orgId);

@@ -7,6 +7,7 @@ import { GrantStore } from "../authorization/grant-store.js";
 import { type AuthorizationSettings, originOf } from "../authorization/oauth-context.js";
 import type { PageNotices } from "../authorization/page/page-model.js";
 import { RenewalAnnouncements } from "../authorization/renewal-announcements.js";
+import { RenewalPacing } from "../authorization/renewal-pacing.js";
 import { OrganizationTokenSource } from "../authorization/token-source.js";
 import type { Fault } from "../faults/fault.js";
 import { OrganizationPoller } from "../polling/organization-poller.js";
@@ -210,6 +211,7 @@ export function createAuthorization(options: AuthorizationOptions): {
   const { listenOnLoopback: listen, readAsset } = options.ports;
   const refusals = new GrantRefusals();
   const renewals = new RenewalAnnouncements(secretStore, clock);
+  const pacing = new RenewalPacing(clock, () => settings().pollIntervalSeconds * 1_000);
   const webex = (onSilence?: (fault: Fault) => void) => {
     const { apiUrl } = settings();
     const rest = {
@@ -246,7 +248,7 @@ export function createAuthorization(options: AuthorizationOptions): {
     authorizations,
     createTokenSource: (orgId, onSilence) =>
       new OrganizationTokenSource({
-        ...{ orgId, grantStore, renewals, refusals, settings, clock, random, logger },
+        ...{ orgId, grantStore, renewals, refusals, pacing, settings, clock, random, logger },
         oauth: () => webex(onSilence).oauth,
       }),
   };

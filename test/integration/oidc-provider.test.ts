@@ -8,6 +8,8 @@ import { type Grant, REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import { GrantRefusals } from "../../src/authorization/grant-status.js";
 import { RenewalAnnouncements } from "../../src/authorization/renewal-announcements.js";
 import { OrganizationTokenSource } from "../../src/authorization/token-source.js";
+import type { AuthorizationSettings } from "../../src/authorization/oauth-context.js";
+import { RenewalPacing } from "../../src/authorization/renewal-pacing.js";
 import { GrantStore } from "../../src/authorization/grant-store.js";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
@@ -53,10 +55,12 @@ describe("authorization with another authorization server (oidc-provider)", func
     const store = new MemoryStore();
     grantStore = new GrantStore(store, clock, logger);
     const refusals = new GrantRefusals();
-    const settings = (): { clientId: null; apiUrl: string; redirectPort: number } => ({
+    const pacing = new RenewalPacing(clock, () => 5_000);
+    const settings = (): AuthorizationSettings => ({
       clientId: null,
       apiUrl,
       redirectPort: 0,
+      pollIntervalSeconds: 5,
     });
     const shared = { grantStore, refusals, settings, clock, logger };
     authorizations = new Authorizations({
@@ -91,6 +95,7 @@ describe("authorization with another authorization server (oidc-provider)", func
     tokens = new OrganizationTokenSource({
       ...shared,
       renewals: new RenewalAnnouncements(store, clock),
+      pacing,
       oauth: () => oauth,
       orgId: server.orgId,
       random,

@@ -6,6 +6,7 @@ import type { Grant } from "../../src/authorization/grant.js";
 import { REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import { OrganizationTokenSource } from "../../src/authorization/token-source.js";
 import { RenewalAnnouncements } from "../../src/authorization/renewal-announcements.js";
+import { RenewalPacing } from "../../src/authorization/renewal-pacing.js";
 import { GrantStore } from "../../src/authorization/grant-store.js";
 import { MemoryStore } from "../../src/platform/secret-store.js";
 import type { SecretStore } from "../../src/ports/secret-store.js";
@@ -205,10 +206,17 @@ export class AuthorizationHarness {
   readonly renewals: RenewalAnnouncements;
   readonly oauth = new RefreshFake();
   readonly refusals = new GrantRefusals();
-  settings: { clientId: string | null; apiUrl: string; redirectPort: number } = {
+  readonly pacing: RenewalPacing;
+  settings: {
+    clientId: string | null;
+    apiUrl: string;
+    redirectPort: number;
+    pollIntervalSeconds: number;
+  } = {
     clientId: null,
     apiUrl: "https://webexapis.com/v1",
     redirectPort: 8467,
+    pollIntervalSeconds: 5,
   };
 
   readonly #seed: number;
@@ -219,6 +227,7 @@ export class AuthorizationHarness {
     this.#seed = seed;
     this.grantStore = new GrantStore(store, clock, this.logger);
     this.renewals = new RenewalAnnouncements(store, clock);
+    this.pacing = new RenewalPacing(clock, () => this.settings.pollIntervalSeconds * 1_000);
   }
 
   /** The service that the current settings name. */
@@ -228,9 +237,9 @@ export class AuthorizationHarness {
   }
 
   tokenSource(orgId: string): OrganizationTokenSource {
-    const { grantStore, renewals, refusals, clock, logger } = this;
+    const { grantStore, renewals, refusals, pacing, clock, logger } = this;
     return new OrganizationTokenSource({
-      ...{ orgId, grantStore, renewals, refusals, clock, logger },
+      ...{ orgId, grantStore, renewals, refusals, pacing, clock, logger },
       random: new SeededRandom(this.#seed),
       settings: () => this.settings,
       oauth: () => this.oauth,

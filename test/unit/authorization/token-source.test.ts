@@ -347,6 +347,7 @@ describe("token source", () => {
         await harness.store.inner.set(account, text);
         harness.oauth.outcomes.push(grantRefusedFault());
         tokens.retryRefused();
+        await harness.clock.advance(5_000);
         expect(await timeOf(faultOf(tokens.replace(rejected, neverAborted)))).to.be.at.most(2_000);
       }
     });
@@ -427,8 +428,50 @@ describe("token source", () => {
     expect(changed).to.deep.equal([]);
     tokens.retryRefused();
     harness.oauth.outcomes.push(tokenResponseOf("2"));
-    expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
+    const renewed = await harness.clock.until(tokens.getToken(neverAborted), 10_000);
+    expect(renewed.reveal()).to.equal("SECRET-access-2");
     expect(changed).to.deep.equal([orgA]);
+  });
+
+  it("spreads failed renewals up to one interval, whoever asks and however often", async () => {
+    let tokens = await start();
+    const sentAt: number[] = [];
+    for (let at = 0; at < 40_000; at += 100) {
+      const before = harness.oauth.refreshedWith.length;
+      harness.oauth.outcomes.splice(0, Infinity, busy());
+      // Each caller leaves soon, and a switch creates another source.
+      const caller = new AbortController();
+      const asking = faultOf(tokens.replace(rejected, caller.signal));
+      await harness.clock.advance(100);
+      caller.abort();
+      await asking;
+      if (harness.oauth.refreshedWith.length > before) sentAt.push(at);
+      tokens = harness.tokenSource(orgA);
+    }
+    const gaps = sentAt.slice(1).map((at, i) => at - (sentAt[i] ?? 0));
+    expect(gaps.slice(0, 2)[0]).to.be.within(1_900, 2_200);
+    for (const gap of gaps.slice(2)) expect(gap).to.be.within(4_800, 5_200);
+  });
+
+  it("tries another grant, client secret or route at once, then each at most every 2 s", async () => {
+    const tokens = await start();
+    const attempt = async (): Promise<number> => {
+      harness.oauth.outcomes.splice(0, Infinity, busy());
+      const before = harness.clock.monotonic();
+      await harness.clock.until(faultOf(tokens.replace(rejected, neverAborted)), 10_000);
+      return harness.clock.monotonic() - before;
+    };
+    for (let i = 0; i < 4; i += 1) await attempt();
+    tokens.routeChanged();
+    expect(await attempt()).to.be.below(100);
+    const clientSecret = new Secret("SECRET-other-client");
+    await harness.grantStore.setClient({ ...client, clientSecret });
+    expect(await attempt()).to.be.within(1_900, 2_300);
+    await harness.clock.advance(3_000);
+    await harness.grantStore.storeGrant(
+      grantOf(orgA, "3", harness.clock.now(), { accessTokenExpiresAt: harness.clock.now() - 1 }),
+    );
+    expect(await attempt()).to.be.below(100);
   });
 
   it("refreshes at once on request after Webex returned the token that it rejects", async () => {
@@ -697,7 +740,8 @@ describe("token source", () => {
     await harness.clock.advance(1);
     expect(harness.oauth.signals[0]?.aborted).to.equal(true);
     harness.oauth.outcomes.push(tokenResponseOf("2"));
-    expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
+    const renewed = await harness.clock.until(tokens.getToken(neverAborted), 2_000);
+    expect(renewed.reveal()).to.equal("SECRET-access-2");
   });
 
   describe("when all callers cancel during a refresh", () => {
