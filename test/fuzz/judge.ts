@@ -123,9 +123,10 @@ export class Conversation {
 
   /** Notes which answer a body allows, and which one it demands, as far as that is certain. */
   #expect(body: Body, bytes: Buffer | undefined): void {
-    const key = JSON.stringify(demandedId(body));
+    const id = demandedId(body);
     const isDeep = bytes !== undefined && bytes.length > MIN_DEEP_BYTES;
-    if (key !== undefined && !isDeep) {
+    if (id !== undefined && !isDeep) {
+      const key = JSON.stringify(id);
       add(this.#allowed, key);
       add(this.#owed, key);
       if (mayWait(body)) add(this.#waiting, key);

@@ -28,14 +28,14 @@ function readOptions(): SoakOptions | null {
   }
 }
 
-async function runSoak(given: SoakOptions): Promise<number> {
-  console.log(`Soak of ${given.minutes} minutes, seed ${given.seed}`);
+async function runSoak({ minutes, seed }: SoakOptions): Promise<number> {
+  console.log(`Soak of ${minutes} minutes, seed ${seed}`);
   const interruption = new Promise<never>((_resolve, reject) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const)
       process.once(signal, () => reject(new Error(`The soak was ended by ${signal}.`)));
   });
-  const soak = new Soak(given);
-  const timer = setInterval(() => void printProgress(soak, given.minutes), PROGRESS_MS);
+  const soak = new Soak({ minutes, seed });
+  const timer = setInterval(() => void printProgress(soak, minutes), PROGRESS_MS);
   let outcome = FAILURE;
   try {
     outcome = judge(await Promise.race([soak.run(), interruption]));
