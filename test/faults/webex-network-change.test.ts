@@ -1,7 +1,9 @@
 import { execFileSync } from "node:child_process";
 
+import { expect } from "chai";
+
 import { describeFaults } from "../support/fault-harness.js";
-import { PAGES } from "../support/webex-answers-fixture.js";
+import { RecordingFront } from "../support/recording-front-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 
 const INTERFACE = `ucxa${process.pid}`;
@@ -25,17 +27,43 @@ function findMissing(): string | null {
 describeFaults("Webex's transport", [
   {
     fault: "The machine gets another network while its connections are dead",
-    made: "silence on the open connection, then an address on a new network interface",
+    made: "silence on both open connections for good, then an address on a new network interface",
     shown: "`webexUnreachable` after 10 s, until the network has changed",
     heals: "by itself within 2 s of the change, on a new connection",
     missing: findMissing(),
     run: async (trial) => {
-      await trial.watch(await WorkerHarness.startPolling());
-      const { webex } = trial.harness;
-      webex.fail({ kind: "hang", ...PAGES, times: null });
+      const harness = await WorkerHarness.start({ maxPageSize: 11 });
+      const { host, webex } = harness;
+      const front = await RecordingFront.start(webex.url);
+      trial.cleanUp(() => front.stop());
+      const apiUrl = `http://127.0.0.1:${front.port}/v1`;
+      await harness.writeSettings(1, [`WebexPresence.ApiUrl=${apiUrl}`]);
+      await harness.waitFor("the settings", async () => {
+        const { settings } = await harness.status();
+        return settings.values["WebexPresence.ApiUrl"] === apiUrl ? true : null;
+      });
+      await harness.authorize();
+      await harness.waitForSweep();
+      await trial.watch(harness);
+      // A request at a time would leave one connection, which ends with the request that hangs.
+      webex.set({ latencyMs: 300 });
+      const mark = webex.mark();
+      const ofSeveralPages = webex.people(0).flatMap(({ emails: [uri = ""] }, index) => {
+        return index % 11 === 0 ? [uri] : [];
+      });
+      await Promise.all([
+        ...ofSeveralPages.map((uri) => harness.decide(uri)),
+        host.request("worker/poll", {}),
+      ]);
+      await harness.waitFor("responses", () =>
+        webex.requestsSince(mark).every(({ completedAt }) => completedAt !== null) ? true : null,
+      );
+      const before = front.connections;
+      expect(before, "connections").to.be.greaterThan(1);
+      front.silence();
       await trial.expectProblem("webexUnreachable", /has not responded for more than 10 s/);
+      expect(front.connections, "connections before the change").to.equal(before);
       await trial.end(() => {
-        webex.clearFaults();
         ip("link", "add", INTERFACE, "type", "veth", "peer", "name", PEER);
         trial.cleanUp(() => ip("link", "del", INTERFACE));
         ip("address", "add", "198.51.100.7/32", "dev", INTERFACE);
@@ -43,6 +71,7 @@ describeFaults("Webex's transport", [
         for (const name of [PEER, INTERFACE]) ip("link", "set", name, "up");
       });
       await trial.expectRecovery(3_500);
+      expect(front.connections, "connections after the change").to.be.greaterThan(before);
     },
   },
 ]);

@@ -34,10 +34,12 @@ export class Offence extends Error {}
 /** Sends streams to one target, and judges what comes back. */
 export class Conversation {
   readonly target: Target;
-  /** As JSON: of all requests so far, because an answer may take a while. */
-  readonly #ids = new Set<string>(["null"]);
-  /** How many answers are due, by the id as JSON. */
+  /** How many answers there may still be, by the id as JSON: one may take a while. */
+  readonly #allowed = new Map<string, number>();
+  /** How many answers are due. */
   readonly #owed = new Map<string, number>();
+  /** How many of them may wait for Webex, and be without an answer after `shutdown`. */
+  readonly #waiting = new Map<string, number>();
   #unread = Buffer.alloc(0);
   #messages: WireMessage[] = [];
   #probes = 0;
@@ -52,8 +54,9 @@ export class Conversation {
     const bytes = Buffer.concat(stream.chunks);
     const read = readStream(bytes);
     const bodies = parseBodies(read);
-    for (const body of bodies) this.#ids.add(JSON.stringify(body?.id ?? null));
-    for (const [index, body] of bodies.entries()) this.#owe(body, read.bodies[index]);
+    for (const [index, body] of bodies.entries()) this.#expect(body, read.bodies[index]);
+    // That the stream ends, or cannot be followed, is said once.
+    if (read.end !== "boundary") add(this.#allowed, "null");
     const mayExit = bodies.some((body) => body?.method === "exit");
     for (const chunk of stream.chunks) {
       this.target.write(chunk);
@@ -93,8 +96,7 @@ export class Conversation {
     const isShutDown = answer.error?.code === INVALID_REQUEST;
     if (answer.error !== undefined && !isShutDown)
       throw new Offence(`worker/status failed: ${JSON.stringify(answer.error)}`);
-    // After shutdown, the host waits for nothing but the end.
-    if (!mayExit && !isShutDown) await this.#untilAnswered();
+    if (!mayExit) await this.#untilAnswered(isShutDown);
     if (!mayExit && !isShutDown) return true;
     this.target.end();
     await this.#untilExit("the end of the stream", [0, 1]);
@@ -105,7 +107,7 @@ export class Conversation {
   async #probe(): Promise<WireMessage | null> {
     this.#probes += 1;
     const id = `probe ${this.#probes}`;
-    this.#ids.add(JSON.stringify(id));
+    add(this.#allowed, JSON.stringify(id));
     const body = JSON.stringify({ jsonrpc: "2.0", id, method: "worker/status" });
     this.target.write(Buffer.from(`Content-Length: ${body.length}\r\n\r\n${body}`));
     let answer: WireMessage | undefined;
@@ -119,31 +121,34 @@ export class Conversation {
     return answer ?? null;
   }
 
-  /** Notes which answer a body demands, as far as that is certain. */
-  #owe(body: Body, bytes: Buffer | undefined): void {
-    if (bytes !== undefined && bytes.length > MIN_DEEP_BYTES) return;
-    const owe = (id: unknown): void => {
+  /** Notes which answer a body allows, and which one it demands, as far as that is certain. */
+  #expect(body: Body, bytes: Buffer | undefined): void {
+    const id = demandedId(body);
+    const isDeep = bytes !== undefined && bytes.length > MIN_DEEP_BYTES;
+    if (id !== undefined && !isDeep) {
       const key = JSON.stringify(id);
-      this.#owed.set(key, (this.#owed.get(key) ?? 0) + 1);
-    };
-    // Not JSON, a batch, or a value of another type.
-    if (body === undefined || body === null || typeof body !== "object" || Array.isArray(body))
-      owe(null);
-    else if (body.jsonrpc === "2.0" && typeof body.method === "string") {
-      const { id } = body;
-      if (typeof id === "string" || (Number.isFinite(id) && Math.abs(id as number) < 2 ** 53))
-        owe(id);
+      add(this.#allowed, key);
+      add(this.#owed, key);
+      if (mayWait(body)) add(this.#waiting, key);
+      return;
     }
+    for (const each of new Set([JSON.stringify(body?.id ?? null), "null"]))
+      add(this.#allowed, each);
   }
 
-  async #untilAnswered(): Promise<void> {
+  /** After `shutdown`, only what waits for Webex may be without an answer. */
+  async #untilAnswered(isShutDown: boolean): Promise<void> {
+    const missing = (): string[] =>
+      [...this.#owed]
+        .filter(([key, count]) => count > (isShutDown ? (this.#waiting.get(key) ?? 0) : 0))
+        .map(([key]) => key);
     const isAnswered = await this.#until(() => {
       this.#collect();
-      return this.#owed.size === 0 || this.target.exit !== null;
+      return missing().length === 0 || this.target.exit !== null;
     });
     this.#messages = [];
     if (isAnswered && this.target.exit === null) return;
-    const ids = [...this.#owed.keys()].join(", ").slice(0, 200);
+    const ids = missing().join(", ").slice(0, 200);
     throw new Offence(`It did not answer the requests with the ids ${ids}.`);
   }
 
@@ -182,10 +187,10 @@ export class Conversation {
     }
     if ((result === undefined) === (error === undefined))
       throw new Offence(`An answer with result and error, or with neither: ${text}`);
-    if (!this.#ids.has(JSON.stringify(id))) throw new Offence(`An answer to nobody: ${text}`);
-    const due = (this.#owed.get(JSON.stringify(id)) ?? 0) - 1;
-    if (due > 0) this.#owed.set(JSON.stringify(id), due);
-    else this.#owed.delete(JSON.stringify(id));
+    const key = JSON.stringify(id);
+    if (!take(this.#allowed, key)) throw new Offence(`An answer to nobody, or another: ${text}`);
+    take(this.#owed, key);
+    take(this.#waiting, key);
     if (error === undefined) return;
     if (error.code === INTERNAL_ERROR) throw new Offence(`A defect: ${text}`);
     if (error.code === PARSE_ERROR && error.message.includes("does not follow the protocol"))
@@ -223,6 +228,36 @@ export class Conversation {
       };
     });
   }
+}
+
+function add(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+/** Returns false if there is none. */
+function take(counts: Map<string, number>, key: string): boolean {
+  const count = counts.get(key) ?? 0;
+  if (count > 1) counts.set(key, count - 1);
+  else counts.delete(key);
+  return count > 0;
+}
+
+/** The id of the answer that a body certainly gets, or undefined. */
+function demandedId(body: Body): unknown {
+  // Not JSON, a batch, or a value of another type.
+  if (body === undefined || body === null || typeof body !== "object" || Array.isArray(body))
+    return null;
+  if (body.jsonrpc !== "2.0" || typeof body.method !== "string") return undefined;
+  const { id } = body;
+  const isId = typeof id === "string" || (Number.isFinite(id) && Math.abs(id as number) < 2 ** 53);
+  return isId ? id : undefined;
+}
+
+/** Whether a request asks for presence that Webex has yet to confirm. */
+function mayWait(body: Body): boolean {
+  const { method, params } = (body ?? {}) as { method?: unknown; params?: object };
+  const isQuery = method === "presence/get" || method === "presence/getMany";
+  return isQuery && Object.keys(params ?? {}).some((name) => name.startsWith("max"));
 }
 
 /** Where the last complete frame ends. */

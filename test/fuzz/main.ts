@@ -39,7 +39,9 @@ class Lane {
   async judge(stream: Stream): Promise<number> {
     const isShared = isFollowable(stream);
     const isReal = isShared || stream.dice === 0 || isConfirming;
-    const conversation = isReal ? this.#nextWorker() : (this.#channel ??= newChannel());
+    // It also gets what no shared worker does: messages from its first moment on.
+    const isAlone = isReal && !isShared && !isConfirming;
+    const conversation = this.#conversation(isAlone, isReal);
     counts[isReal ? (isShared ? "process" : "newProcess") : "channel"] += 1;
     let isReusable = false;
     try {
@@ -50,8 +52,8 @@ class Lane {
     } finally {
       if (!isReusable) {
         conversation.target.dispose();
-        if (isReal) this.#worker = null;
-        else this.#channel = null;
+        if (this.#worker?.conversation === conversation) this.#worker = null;
+        if (this.#channel === conversation) this.#channel = null;
       }
     }
   }
@@ -60,6 +62,11 @@ class Lane {
     this.#spare.dispose();
     this.#worker?.conversation.target.dispose();
     this.#channel?.target.dispose();
+  }
+
+  #conversation(isAlone: boolean, isReal: boolean): Conversation {
+    if (isAlone) return new Conversation(new WorkerTarget());
+    return isReal ? this.#nextWorker() : (this.#channel ??= newChannel());
   }
 
   #nextWorker(): Conversation {

@@ -37,6 +37,7 @@ interface WireRecord {
   readonly uri: string;
   readonly state: string;
   readonly basic: string | null;
+  readonly activities: readonly string[];
   readonly reason: string | null;
   readonly webexStatus: string | null;
   readonly displayName: string | null;
@@ -180,7 +181,7 @@ class SoakHost {
     const calledAt = Date.now();
     const { record, isFresh, tookMs } = await this.#host.refresh<WireRecord>(uri);
     this.#tell("decision", [record], calledAt, isFresh);
-    emitEvent({ type: "decision", isFresh, tookMs });
+    emitEvent({ type: "decision", calledAt, isFresh, tookMs });
   }
 
   #tell(
@@ -196,10 +197,13 @@ class SoakHost {
   }
 
   #received(record: WireRecord): ReceivedRecord {
-    const { uri, state, basic, reason, webexStatus, personId, observedAt } = record;
+    const { uri, state, basic, activities, reason, webexStatus, personId, observedAt } = record;
     const person = this.#persons.get(uri) ?? -1;
     const observed = observedAt === null ? null : Date.parse(observedAt);
-    return { uri, person, state, basic, reason, webexStatus, personId, observedAt: observed };
+    return {
+      ...{ uri, person, state, basic, activities, reason, webexStatus, personId },
+      observedAt: observed,
+    };
   }
 
   request(method: string, params?: object): Promise<unknown> {

@@ -21,9 +21,9 @@ serveCalls({
   disallow: ({ reason, at }: { reason: string; at: number }) => judge?.disallow(reason, at),
   /** The judgment so far, with the summaries since the last call. */
   read: () => ({
-    counts: judge?.counts,
-    falseCounts: judge?.falseCounts,
-    falsehoods: judge?.falsehoods,
+    counts: judge?.counts ?? {},
+    falseCounts: judge?.falseCounts ?? {},
+    falsehoods: judge?.falsehoods ?? [],
     summaries: summaries.splice(0).map(({ ages, ...rest }) => ({
       ...rest,
       medianAge: ages[Math.floor(ages.length / 2)] ?? null,

@@ -23,6 +23,7 @@ export interface ReceivedRecord {
   readonly person: number;
   readonly state: string;
   readonly basic: string | null;
+  readonly activities: readonly string[];
   readonly reason: string | null;
   readonly webexStatus: string | null;
   readonly personId: string | null;
@@ -57,6 +58,13 @@ export interface SoakRequest {
   readonly bearer: boolean;
 }
 
+/** How a decision was answered. */
+export interface Decision {
+  readonly calledAt: number;
+  readonly isFresh: boolean;
+  readonly tookMs: number;
+}
+
 export type SoakEvent =
   | RecordBatch
   /** All that changed before `upTo`. */
@@ -70,7 +78,7 @@ export type SoakEvent =
   | { readonly type: "workerStarted"; readonly at: number; readonly pid: number }
   | { readonly type: "workerExited"; readonly at: number; readonly exit: string }
   | { readonly type: "protocolError"; readonly message: string }
-  | { readonly type: "decision"; readonly isFresh: boolean; readonly tookMs: number };
+  | ({ readonly type: "decision" } & Decision);
 
 /** What `start` of the host's process needs. */
 export interface HostOptions {

@@ -1,5 +1,5 @@
 import { processUsage, type ProcessUsage } from "../support/process-usage-fixture.js";
-import type { SoakEvent, SoakRequest, SoakStatus } from "./messages.js";
+import type { Decision, SoakEvent, SoakRequest, SoakStatus } from "./messages.js";
 import type { FaultView } from "./soak-fault.js";
 
 const SAMPLE_MS = 1_000;
@@ -25,7 +25,7 @@ export class Observations {
   readonly starts: At<number>[] = [];
   readonly exits: At<string>[] = [];
   readonly protocolErrors: string[] = [];
-  readonly decisions: { readonly isFresh: boolean; readonly tookMs: number }[] = [];
+  readonly decisions: Decision[] = [];
   readonly samples: Sample[] = [];
   stalledMs = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -47,8 +47,7 @@ export class Observations {
     else if (event.type === "workerExited") this.exits.push({ at: event.at, value: event.exit });
     else if (event.type === "protocolError") this.protocolErrors.push(event.message);
     else if (event.type === "stall") this.stalledMs += event.to - event.from;
-    else if (event.type === "decision")
-      this.decisions.push({ isFresh: event.isFresh, tookMs: event.tookMs });
+    else if (event.type === "decision") this.decisions.push(event);
   }
 
   /** Measures the present worker's process until `stop`. */

@@ -3,6 +3,9 @@ import { fileURLToPath } from "node:url";
 
 import type { SoakEvent } from "./messages.js";
 
+/** Longer than a host's process takes to end its worker. */
+const STOP_MS = 15_000;
+
 interface Call {
   readonly id: number;
   readonly method: string;
@@ -27,12 +30,14 @@ export class SoakProcess {
     this.#child = fork(path, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.#child.on("message", (message) => this.#receive(message as Answer));
     this.#exited = new Promise((resolve) => {
-      this.#child.once("exit", (code, signal) => {
-        const error = new Error(`${file} has exited (${signal ?? String(code)}).`);
+      const end = (problem: string): void => {
+        const error = new Error(`${file} ${problem}.`);
         for (const [, reject] of this.#calls.values()) reject(error);
         this.#calls.clear();
         resolve();
-      });
+      };
+      this.#child.once("exit", (code, signal) => end(`has exited (${signal ?? String(code)})`));
+      this.#child.once("error", ({ message }) => end(`cannot run: ${message}`));
     });
   }
 
@@ -44,17 +49,19 @@ export class SoakProcess {
       this.#child.send(call, (error) => {
         if (error) reject(error);
       });
-    }) as Promise<Result>;
+    }).finally(() => this.#calls.delete(id)) as Promise<Result>;
   }
 
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
 
-  /** Ends the process, which exits when its parent disconnects. */
+  /** Ends the process, which exits when its parent disconnects, or is killed. */
   async stop(): Promise<void> {
     if (this.#child.connected) this.#child.disconnect();
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), STOP_MS);
     await this.#exited;
+    clearTimeout(timer);
   }
 
   #receive(message: Answer): void {
@@ -63,7 +70,6 @@ export class SoakProcess {
       return;
     }
     const [resolve, reject] = this.#calls.get(message.id) ?? [];
-    this.#calls.delete(message.id);
     if (message.error === undefined) resolve?.(message.result);
     else reject?.(new Error(message.error));
   }
@@ -78,8 +84,8 @@ export function serveCalls(handlers: CallHandlers, onEnd: () => unknown = () => 
     Promise.resolve()
       .then(() => handlers[method]?.(params as never))
       .then(
-        (result) => process.send?.({ id, result } satisfies Answer),
-        (error: unknown) => process.send?.({ id, error: String(error) } satisfies Answer),
+        (result) => send({ id, result }),
+        (error: unknown) => send({ id, error: String(error) }),
       );
   });
   process.once("disconnect", () => {
@@ -89,7 +95,12 @@ export function serveCalls(handlers: CallHandlers, onEnd: () => unknown = () => 
 
 /** Tells the parent. */
 export function emitEvent(event: SoakEvent): void {
-  if (process.connected) process.send?.({ event } satisfies Answer);
+  send({ event });
+}
+
+/** Without a callback, a parent that has just gone would be an uncaught error (EPIPE). */
+function send(answer: Answer): void {
+  if (process.connected) process.send?.(answer, () => undefined);
 }
 
 const STALL_CHECK_MS = 100;

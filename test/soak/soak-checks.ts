@@ -24,6 +24,12 @@ const SOURCES: Readonly<Record<string, string>> = {
 const USUAL_PROBLEMS = ["organizationTooLarge", "freshnessMissed", "memorySecretStore"];
 /** How long after a fault its problem may still be in a status. */
 const PROBLEM_TOLERANCE_MS = 2_000;
+/** What a fault has put off is made up for. */
+const AFTERMATH_MS = 5_000;
+/** A busy machine, or a budget that a sweep has just used up. */
+const ALLOWED_LATE_SHARE = 0.1;
+/** Fewer would say nothing; a minute without faults has twice as many. */
+const MIN_CALM_DECISIONS = 8;
 const LOG_RECORD = /^\d{4}-\d\d-\d\dT\S+ (error|warn|info|debug) /;
 const DEFECT = /because of a defect|unhandled|uncaught/i;
 
@@ -50,6 +56,7 @@ export function checksOf(result: SoakResult): Check[] {
       passed: observations.protocolErrors.length === 0 ? 1 : 0,
       failures: observations.protocolErrors,
     },
+    freshnessCheck(observations, faults),
     rateCheck(observations),
     ...growthChecks(result),
     single("the grant is kept", grantFailure),
@@ -130,6 +137,22 @@ function logCheck({ log }: Observations): Check {
   const failures = log.map(({ value }) => value).filter(isBad);
   const passed = log.length - failures.length;
   return { kind: "log records, none of a defect", passed, failures: failures.slice(0, 20) };
+}
+
+/** Without faults, somebody who has to decide now gets the presence of now. */
+function freshnessCheck({ decisions }: Observations, faults: readonly FaultRecord[]): Check {
+  const calm = decisions.filter(({ calledAt, tookMs }) =>
+    faults.every(({ beganAt, goneAt }) => {
+      const disturbedUntil = (goneAt ?? Number.POSITIVE_INFINITY) + AFTERMATH_MS;
+      return calledAt + tookMs < beganAt || calledAt > disturbedUntil;
+    }),
+  );
+  const late = calm.filter(({ isFresh }) => !isFresh);
+  const kind = "decisions without faults are fresh";
+  const text = `${late.length} of ${calm.length} are not, at most ${100 * ALLOWED_LATE_SHARE} %`;
+  const isEnough = calm.length >= MIN_CALM_DECISIONS;
+  const hasPassed = isEnough && late.length <= Math.ceil(ALLOWED_LATE_SHARE * calm.length);
+  return single(kind, hasPassed ? null : `${text}.`, text);
 }
 
 function rateCheck({ requests, starts }: Observations): Check {

@@ -79,10 +79,14 @@ export class Soak {
   readonly #host = new SoakProcess("host-process.js");
   readonly #judge = new SoakProcess("judge-process.js");
   #keyring: Keyring | null = null;
+  /** Settles when the keyring runs, or cannot be started. */
+  #keyringStart: Promise<unknown> = Promise.resolve();
+  #stopped: Promise<void> | null = null;
   #settings: SoakSettings | null = null;
   #judgment: Judgment = { counts: {}, falsehoods: [], falseCounts: {}, summaries: [] };
   #kills = 0;
   #startedAt = Date.now();
+  #isStarted = false;
 
   constructor(options: SoakOptions) {
     this.#options = options;
@@ -91,6 +95,11 @@ export class Soak {
 
   get judgment(): Judgment {
     return this.#judgment;
+  }
+
+  /** Whether the worker polls, so that there is something to judge. */
+  get isStarted(): boolean {
+    return this.#isStarted;
   }
 
   get startedAt(): number {
@@ -134,7 +143,7 @@ export class Soak {
 
   async #start(): Promise<void> {
     const { seed } = this.#options;
-    if (KEYRING_TOOLS.every(([program]) => hasTool(program))) this.#keyring = await startKeyring();
+    if (KEYRING_TOOLS.every(([program]) => hasTool(program))) await this.#startKeyring();
     const webexOptions: WebexOptions = {
       ...{ persons: PERSONS, flipping: FLIPPING, flipsPerSecond: FLIPS_PER_SECOND, seed },
       accessTokenSeconds: ACCESS_TOKEN_SECONDS,
@@ -165,6 +174,13 @@ export class Soak {
     this.observations.startSampling();
     await this.#waitForPolling();
     this.#disallow("blocked");
+    this.#isStarted = true;
+  }
+
+  async #startKeyring(): Promise<void> {
+    const keyring = startKeyring();
+    this.#keyringStart = keyring.catch(() => undefined);
+    this.#keyring = await keyring;
   }
 
   get #logDirectory(): string {
@@ -215,12 +231,12 @@ export class Soak {
       signalWorker: (signal) => {
         process.kill(this.observations.pid, signal);
         if (signal === "SIGSTOP") workerStoppedAt = Date.now();
-        else void this.#judge.call("excuse", { from: workerStoppedAt, to: Date.now() });
+        else this.#tellJudge("excuse", { from: workerStoppedAt, to: Date.now() });
       },
       signalHost: (signal) => {
         this.#host.kill(signal);
         if (signal === "SIGSTOP") hostStoppedAt = Date.now();
-        else void this.#judge.call("excuse", { from: hostStoppedAt, to: Date.now() });
+        else this.#tellJudge("excuse", { from: hostStoppedAt, to: Date.now() });
       },
       poll: async () => {
         await this.#host.call("request", { method: "worker/poll" });
@@ -231,11 +247,11 @@ export class Soak {
   }
 
   #allow(reason: string): void {
-    void this.#judge.call("allow", { reason, at: Date.now() });
+    this.#tellJudge("allow", { reason, at: Date.now() });
   }
 
   #disallow(reason: string): void {
-    void this.#judge.call("disallow", { reason, at: Date.now() });
+    this.#tellJudge("disallow", { reason, at: Date.now() });
   }
 
   /** Waits for the end, and until everybody's presence is known and true again. */
@@ -282,12 +298,29 @@ export class Soak {
     return this.#judgment;
   }
 
-  async stop(): Promise<void> {
+  /** Ends everything that was started, however far the run has come. */
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
     this.observations.stopSampling();
     this.#host.kill("SIGCONT");
+    this.#continueWorker();
     await this.#host.stop();
-    await Promise.all([this.#webex.stop(), this.#judge.stop()]);
+    await Promise.all([this.#webex.stop(), this.#judge.stop(), this.#keyringStart]);
     await this.#keyring?.stop();
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** A worker that is stopped does not notice that its host has gone. */
+  #continueWorker(): void {
+    const { pid, exits, starts } = this.observations;
+    if (pid === 0 || (exits.at(-1)?.at ?? 0) >= (starts.at(-1)?.at ?? 0)) return;
+    try {
+      process.kill(pid, "SIGCONT");
+    } catch {
+      // It has just ended.
+    }
   }
 }

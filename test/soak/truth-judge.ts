@@ -1,3 +1,4 @@
+import { contradictionOf, isAdmission } from "../support/presence-states-fixture.js";
 import type {
   ReceivedRecord,
   RecordBatch,
@@ -25,22 +26,6 @@ const STALL_MEMORY_MS = 600_000;
 const MAX_LISTED = 20;
 /** Of each address, for the report of a falsehood. */
 const REMEMBERED = 6;
-
-/** Webex's statuses (docs/protocol.md), written again: the judge shares no code with the worker. */
-const STATES: Readonly<Record<string, readonly [string, string | null, string | null]>> = {
-  active: ["available", "open", null],
-  inactive: ["away", "open", null],
-  call: ["onCall", "open", null],
-  meeting: ["inMeeting", "open", null],
-  presenting: ["presenting", "open", null],
-  DoNotDisturb: ["doNotDisturb", "open", null],
-  OutOfOffice: ["outOfOffice", "closed", null],
-  pending: ["offline", "closed", "neverSignedIn"],
-  unknown: ["unknown", null, "undetermined"],
-};
-const NOT_SHARED = ["unknown", null, "notShared"] as const;
-/** Reasons by which a record admits that it does not know. */
-const ADMISSIONS = ["notReady", "disabled", "blocked", "stale"];
 
 export interface Falsehood {
   readonly kind: string;
@@ -176,14 +161,12 @@ export class TruthJudge {
   }
 
   #falsehoodOf(record: ReceivedRecord, at: number): string | null {
-    const { state, basic, reason, webexStatus, personId, observedAt, person } = record;
+    const { personId, observedAt, person } = record;
     const identity = this.#people[person]?.id;
     if (personId !== null && personId !== identity) return "It is another person's.";
-    if (reason !== null && ADMISSIONS.includes(reason)) return this.#falseAdmission(record, at);
-    const expected = webexStatus === null ? NOT_SHARED : STATES[webexStatus];
-    const actual = [state, basic, reason];
-    if (!expected?.every((value, index) => value === actual[index]))
-      return `${JSON.stringify(actual)} does not follow from ${String(webexStatus)}.`;
+    const contradiction = contradictionOf(record);
+    if (contradiction !== null) return contradiction;
+    if (isAdmission(record)) return this.#falseAdmission(record, at);
     if (observedAt === null) return "It claims what Webex was never asked.";
     const stalledMs = this.#stalledMs(at - STALL_REACH_MS, at);
     if (at - observedAt > this.#staleAfterMs + STALE_TOLERANCE_MS + stalledMs)
@@ -196,8 +179,7 @@ export class TruthJudge {
   }
 
   /** Says why a record that does not know should. */
-  #falseAdmission({ state, basic, reason, observedAt }: ReceivedRecord, at: number): string | null {
-    if (state !== "unknown" || basic !== null) return `It is ${state} although it is ${reason}.`;
+  #falseAdmission({ reason, observedAt }: ReceivedRecord, at: number): string | null {
     if (reason === "stale") {
       const ageMs = observedAt === null ? null : at - observedAt;
       const isOld = ageMs === null || ageMs > this.#staleAfterMs - LONGEST_FLIGHT_MS;
@@ -235,14 +217,14 @@ export class TruthJudge {
   #judgeLights(at: number, records: readonly ReceivedRecord[]): void {
     for (const { record } of this.#lights.values()) {
       this.counts.light += 1;
-      if (record.reason !== null && ADMISSIONS.includes(record.reason)) continue;
+      if (isAdmission(record)) continue;
       const reachMs = this.#staleAfterMs + STALE_TOLERANCE_MS + LONGEST_REQUEST_MS;
       const from = at - reachMs - this.#stalledMs(at - reachMs, at);
       if (!this.#wasTrue(record, from, at))
         this.#report("light", at, "The light shows what has not been true for long.", record);
     }
     const ages = records
-      .filter(({ reason }) => reason === null || !ADMISSIONS.includes(reason))
+      .filter((record) => !isAdmission(record))
       .map(({ observedAt }) => at - (observedAt ?? 0))
       .toSorted((a, b) => a - b);
     this.onSummary({ at, known: ages.length, total: records.length, ages });

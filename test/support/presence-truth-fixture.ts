@@ -1,4 +1,5 @@
 import type { WebexSimulator } from "../../simulator/webex-simulator.js";
+import { contradictionOf, isAdmission } from "./presence-states-fixture.js";
 import type { PresenceRecord } from "./worker-harness.js";
 
 /** How long before `observedAt`, the time of the response, Webex may have read the status. */
@@ -11,8 +12,9 @@ interface Truth {
 }
 
 /**
- * What the simulator says of some persons, and since when. A record is true if Webex gave this
- * status at the time that it names, and if a record that is too old does not pass for fresh. Set
+ * What the simulator says of some persons, and since when. A record is true if its presence follows
+ * from its status, if Webex gave this status at the time that it names, and if it is not too old to
+ * pass for fresh. Set
  * the status of these persons only through `set`, with the simulator's `speed` at 0.
  */
 export class PresenceTruth {
@@ -40,11 +42,12 @@ export class PresenceTruth {
 
   /** Says what is false about a record that the worker has given at `now`, or returns null. */
   falsehoodOf(record: PresenceRecord, now = Date.now()): string | null {
-    const { uri, state, reason, webexStatus, observedAt } = record;
+    const { uri, state, webexStatus, observedAt } = record;
     const history = this.#history.get(uri);
     if (history === undefined) return null;
-    const claimsPresence = state !== "unknown" || reason === "undetermined";
-    if (!claimsPresence) return null;
+    const contradiction = contradictionOf(record);
+    if (contradiction !== null) return `${uri}: ${contradiction}`;
+    if (isAdmission(record)) return null;
     if (observedAt === null) return `${uri} is ${state} although Webex was never asked.`;
     const observed = Date.parse(observedAt);
     const ageMs = now - observed;

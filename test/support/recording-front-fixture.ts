@@ -24,10 +24,15 @@ export class RecordingFront {
   readonly requests: RecordedRequest[] = [];
   /** What to change in the response to a request; null: nothing. */
   override: (request: RecordedRequest) => Override | null = () => null;
+  /** How many connections it has accepted. */
+  connections = 0;
+  readonly #sockets = new Set<Socket>();
+  readonly #silent = new WeakSet<Socket>();
   readonly #server: HttpServer;
 
   private constructor(targetPort: number) {
-    this.#server = createHttpServer((incoming, outgoing) => {
+    this.#server = createHttpServer({ keepAliveTimeout: 60_000 }, (incoming, outgoing) => {
+      if (this.#silent.has(incoming.socket)) return;
       const chunks: Buffer[] = [];
       incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
       incoming.on("end", () => {
@@ -43,8 +48,14 @@ export class RecordingFront {
         const forwarded = httpRequest(
           { host: "127.0.0.1", port: targetPort, method, path: target, headers },
           (response) => {
+            // They are about the connection to the other server.
+            const {
+              connection: _connection,
+              "keep-alive": _keepAlive,
+              ...others
+            } = response.headers;
             outgoing.writeHead(response.statusCode ?? 502, {
-              ...response.headers,
+              ...others,
               ...override?.headers,
             });
             response.pipe(outgoing);
@@ -52,6 +63,11 @@ export class RecordingFront {
         );
         forwarded.on("error", () => outgoing.destroy()).end(body);
       });
+    });
+    this.#server.on("connection", (socket: Socket) => {
+      this.connections += 1;
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
     });
   }
 
@@ -64,6 +80,11 @@ export class RecordingFront {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Keeps the present connections open, and answers nothing more on them. */
+  silence(): void {
+    for (const socket of this.#sockets) this.#silent.add(socket);
   }
 
   stop(): void {

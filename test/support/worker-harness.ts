@@ -258,6 +258,8 @@ export type Decision = Promise<{
 export interface PresenceRecord {
   readonly uri: string;
   readonly state: string;
+  readonly basic: string | null;
+  readonly activities: readonly string[];
   readonly reason: string | null;
   readonly webexStatus: string | null;
   readonly personId: string | null;

@@ -22,12 +22,12 @@ describe("the judge of a soak", () => {
     const { seconds = 100, ...members } = changed;
     return {
       ...{ uri: "sip:ada@example.com", person: 0, personId: ID, observedAt: at(seconds) },
-      ...{ state: "available", basic: "open", reason: null, webexStatus: "active" },
+      ...{ state: "available", basic: "open", activities: [], reason: null, webexStatus: "active" },
       ...members,
     };
   }
 
-  const MEETING = { state: "inMeeting", webexStatus: "meeting" };
+  const MEETING = { state: "inMeeting", activities: ["meeting"], webexStatus: "meeting" };
   const unknown = (reason: string): Partial<ReceivedRecord> => {
     return { state: "unknown", basic: null, reason };
   };
@@ -110,10 +110,27 @@ describe("the judge of a soak", () => {
     expect(problems()[1]).to.include("does not follow from null");
   });
 
+  it("finds activities that do not follow from the status", () => {
+    become("meeting", 99);
+    receive(101, [record({ ...MEETING, activities: [] })]);
+    expect(problems()[0]).to.include("does not follow from meeting");
+  });
+
+  it("finds what is not known shown as offline, whatever the reason", () => {
+    become("unknown", 90);
+    const offline = { state: "offline", basic: "closed" };
+    receive(101, [record({ ...offline, webexStatus: "unknown", reason: "undetermined" })]);
+    receive(195, [record({ ...offline, reason: "stale" })]);
+    receive(195, [record({ ...unknown("stale"), basic: "closed" })]);
+    expect(problems()).to.have.length(3);
+    expect(problems()[0]).to.include("does not follow from unknown");
+    expect(problems()[1]).to.include("is not what stale means");
+  });
+
   it("finds somebody who is not found, and another person's record", () => {
     receive(101, [record({ ...unknown("notFound"), webexStatus: null, observedAt: null })]);
     receive(101, [record({ personId: "person-1" })]);
-    expect(problems()[0]).to.include("does not follow");
+    expect(problems()[0]).to.equal("It is notFound, which is not so.");
     expect(problems()[1]).to.equal("It is another person's.");
   });
 
