@@ -32,8 +32,13 @@ function formsOf(secret: string): string[] {
   // In the Base64 of a longer text, the secret begins at one of three positions of a group.
   const base64 = ["", "-", "--"].map((start) => btoa(start + bytes.join("")));
   const form = new URLSearchParams({ "": secret }).toString().slice(1);
-  const encoded = encodeURIComponent(secret);
+  const encoded = encodeSecret(secret);
   return [secret, encoded, encodeURIComponent(encoded), form, ...base64];
+}
+
+/** Percent-encoded; halves of characters, which cannot be encoded, are replaced as in UTF-8. */
+export function encodeSecret(secret: string): string {
+  return encodeURIComponent(secret.replace(/\p{Surrogate}/gu, "\ufffd"));
 }
 
 /** Those shorter than a run are masked as a whole. */

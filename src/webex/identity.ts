@@ -1,7 +1,8 @@
+import { redact } from "../faults/redaction.js";
 import type { Secret } from "../faults/secret.js";
 import { requestExisting } from "./api-address.js";
-import { type JsonObject, optionalString, requiredItems, requiredString } from "./json-response.js";
-import { decodeMe, type Me } from "./people.js";
+import { optionalString, requiredItems, requiredString } from "./json-response.js";
+import { decodeMe, MAX_VALUE_LENGTH, type Me } from "./people.js";
 import { type RequestLimiter, RestClient, type RestOptions } from "./rest.js";
 
 /** Identifies the owner of a token that is not yet stored. Faults as `PeopleApi`. */
@@ -24,14 +25,16 @@ export function createIdentityApi(
   options: RestOptions,
   onRequest: (orgId: string) => void,
 ): IdentityApi {
-  const get = (accessToken: Secret, path: string, signal: AbortSignal): Promise<JsonObject> => {
+  const get = (accessToken: Secret, path: string, signal: AbortSignal) => {
     const getToken = () => Promise.resolve(accessToken);
     const tokens = { getToken, replace: () => Promise.resolve(null) };
     return new RestClient(options, tokens, UNLIMITED).getObject(path, signal);
   };
   return {
     async me(accessToken, signal) {
-      const request = get(accessToken, "people/me", signal).then(decodeMe);
+      const request = get(accessToken, "people/me", signal).then(({ body, secrets }) =>
+        decodeMe(body, secrets),
+      );
       const me = await requestExisting(options.apiUrl, request);
       onRequest(me.orgId);
       return me;
@@ -39,17 +42,27 @@ export function createIdentityApi(
     async organizationName(accessToken, orgId, signal) {
       onRequest(orgId);
       const path = `organizations/${encodeURIComponent(orgId)}`;
-      return optionalString(await get(accessToken, path, signal), "displayName") ?? orgId;
+      const { body, secrets } = await get(accessToken, path, signal);
+      return nameOf(body, secrets) ?? orgId;
     },
     async organizations(accessToken, signal) {
-      const request = get(accessToken, "organizations", signal).then(requiredItems);
-      const items = await requestExisting(options.apiUrl, request);
+      const request = get(accessToken, "organizations", signal).then(({ body, secrets }) => ({
+        items: requiredItems(body),
+        secrets,
+      }));
+      const { items, secrets } = await requestExisting(options.apiUrl, request);
       const organizations = items.map((item) => {
         const orgId = requiredString(item, "id");
-        return { orgId, orgName: optionalString(item, "displayName") ?? orgId };
+        return { orgId, orgName: nameOf(item, secrets) ?? orgId };
       });
       if (organizations.length === 1) for (const { orgId } of organizations) onRequest(orgId);
       return organizations;
     },
   };
+}
+
+/** The name is stored, shown and logged. An id stays whole: a token may contain a part of it. */
+function nameOf(organization: unknown, secrets: readonly Secret[]): string | null {
+  const name = optionalString(organization, "displayName")?.slice(0, MAX_VALUE_LENGTH);
+  return name === undefined ? null : redact(name, secrets);
 }

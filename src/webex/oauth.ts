@@ -1,4 +1,6 @@
 import type { Fault } from "../faults/fault.js";
+import { toPrintable } from "../faults/foreign-text.js";
+import { containsSecret } from "../faults/redaction.js";
 import { Secret } from "../faults/secret.js";
 import { requestExisting } from "./api-address.js";
 import {
@@ -11,6 +13,7 @@ import {
 } from "./error-response.js";
 import {
   type JsonObject,
+  malformedResponse,
   optionalString,
   parseJsonObject,
   requiredString,
@@ -175,7 +178,7 @@ export function createOAuthApi(
   ): Promise<TokenResponse> {
     const fields = { ...grant, client_id: clientId, client_secret: clientSecret };
     const form = { url: endpoints.token, fields, isIrreplaceable: true };
-    const request = post(form, signal).then(parseJsonObject).then(decodeTokenResponse);
+    const request = post(form, signal).then(decodeTokenResponse);
     return requestExisting(apiUrl, request);
   }
 
@@ -201,7 +204,7 @@ export function createOAuthApi(
       requestTokens(client, { grant_type: "refresh_token", refresh_token: refreshToken }, signal),
     authorizeDevice({ clientId }, scope, signal) {
       const form = { url: endpoints.deviceAuthorize, fields: { client_id: clientId, scope } };
-      const request = post(form, signal).then(parseJsonObject).then(decodeDeviceAuthorization);
+      const request = post(form, signal).then(decodeDeviceAuthorization);
       return requestExisting(apiUrl, request);
     },
     async pollDeviceToken(client, deviceCode, signal) {
@@ -217,7 +220,7 @@ export function createOAuthApi(
       };
       const { response, error } = await send(form, signal);
       if (error !== null) return toDeviceTokenPoll(error);
-      return { kind: "authorized", tokens: decodeTokenResponse(parseJsonObject(response)) };
+      return { kind: "authorized", tokens: decodeTokenResponse(response) };
     },
     async revoke(client, token, signal) {
       const fields = { token, token_type_hint: "refresh_token" };
@@ -240,16 +243,25 @@ function basicCredentials({ clientId, clientSecret }: OAuthClient): Secret {
   return new Secret(btoa(`${id}:${secret}`));
 }
 
-/** RFC 6749 5.1. Throws a `Fault` `webexError` without `access_token`. */
-function decodeTokenResponse(body: JsonObject): TokenResponse {
-  const refreshToken = optionalString(body, "refresh_token");
+/**
+ * RFC 6749 5.1. What repeats a secret is not a scope, but does not cost the tokens. Throws a
+ * `Fault` `webexError` without `access_token`.
+ */
+function decodeTokenResponse(response: ReceivedResponse): TokenResponse {
+  const body = parseJsonObject(response);
+  const accessToken = new Secret(requiredString(body, "access_token"));
+  const refreshText = optionalString(body, "refresh_token");
+  const refreshToken = refreshText === null ? null : new Secret(refreshText);
+  const issued = refreshToken === null ? [accessToken] : [accessToken, refreshToken];
   const scope = optionalString(body, "scope")?.trim() ?? "";
+  const secrets = [...response.secrets, ...issued];
+  const scopes = scope.split(/[\s,]+/).filter((each) => !containsSecret(each, secrets));
   return {
-    accessToken: new Secret(requiredString(body, "access_token")),
+    accessToken,
     expiresInSeconds: seconds(body, "expires_in"),
-    refreshToken: refreshToken === null ? null : new Secret(refreshToken),
+    refreshToken,
     refreshTokenExpiresInSeconds: seconds(body, "refresh_token_expires_in"),
-    scopes: scope === "" ? null : scope.split(/[\s,]+/),
+    scopes: scopes.join("") === "" ? null : scopes,
   };
 }
 
@@ -259,21 +271,52 @@ const DEFAULT_DEVICE_SECONDS = 300;
 /** Limits how long a code is polled. After it, the flow begins again with a new code. */
 const MAX_DEVICE_SECONDS = 86_400;
 
-/** RFC 8628 3.2. Throws a `Fault` `webexError` without what a person needs to continue. */
-function decodeDeviceAuthorization(body: JsonObject): DeviceAuthorization {
-  const { user_code: userCode } = body;
+/** A person types it, or clicks on it. */
+const MAX_USER_CODE_LENGTH = 64;
+const MAX_VERIFICATION_URI_LENGTH = 2_048;
+
+/**
+ * RFC 8628 3.2. Throws a `Fault` `webexError` without what a person needs to continue, or if what
+ * the person is shown is no address of a web page, or repeats a secret.
+ */
+function decodeDeviceAuthorization(response: ReceivedResponse): DeviceAuthorization {
+  const body = parseJsonObject(response);
+  const deviceCode = new Secret(requiredString(body, "device_code"));
+  const userCode =
+    typeof body.user_code === "number" ? String(body.user_code) : requiredString(body, "user_code");
+  const verificationUri = requiredString(body, "verification_uri");
+  const completeUri = optionalString(body, "verification_uri_complete");
+  if (userCode.length > MAX_USER_CODE_LENGTH || toPrintable(userCode) !== userCode)
+    throw malformedResponse("has a user_code that nobody can type");
+  for (const uri of [verificationUri, completeUri ?? verificationUri])
+    if (!isPageAddress(uri))
+      throw malformedResponse("has a verification_uri that is not the address of a web page");
+  const shown = [userCode, verificationUri, completeUri ?? ""].join(" ");
+  if (containsSecret(shown, [...response.secrets, deviceCode]))
+    throw malformedResponse("repeats a secret of the worker in what a person is shown");
   const lifetime = seconds(body, "expires_in") ?? DEFAULT_DEVICE_SECONDS;
   const expiresInSeconds = Math.min(lifetime, MAX_DEVICE_SECONDS);
   const interval = seconds(body, "interval") ?? DEFAULT_INTERVAL_SECONDS;
   return {
-    deviceCode: new Secret(requiredString(body, "device_code")),
-    userCode: typeof userCode === "number" ? String(userCode) : requiredString(body, "user_code"),
-    verificationUri: requiredString(body, "verification_uri"),
-    verificationUriComplete: optionalString(body, "verification_uri_complete"),
+    deviceCode,
+    userCode,
+    verificationUri,
+    verificationUriComplete: completeUri,
     expiresInSeconds,
     // With an interval beyond its expiry, the code would never be polled.
     intervalSeconds: interval < expiresInSeconds ? interval : DEFAULT_INTERVAL_SECONDS,
   };
+}
+
+const LOOPBACK_HOST = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/** Programs open it: `https`, or `http` on this machine, and nothing that hides a part of it. */
+function isPageAddress(text: string): boolean {
+  if (text.length > MAX_VERIFICATION_URI_LENGTH || /[\s\\]/.test(text)) return false;
+  if (toPrintable(text) !== text || !URL.canParse(text)) return false;
+  const { protocol, hostname, username, password } = new URL(text);
+  if (username !== "" || password !== "") return false;
+  return protocol === "https:" || (protocol === "http:" && LOOPBACK_HOST.test(hostname));
 }
 
 /** Accepts a positive number, or its decimal digits as a string. */

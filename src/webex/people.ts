@@ -1,4 +1,6 @@
 import type { Fault } from "../faults/fault.js";
+import { redact } from "../faults/redaction.js";
+import type { Secret } from "../faults/secret.js";
 import type { ReusableBuffer } from "../ports/http.js";
 import type { ListedPerson, PersonSnapshot } from "../presence/polled-roster.js";
 import { requestExisting } from "./api-address.js";
@@ -98,19 +100,22 @@ export function createPeopleApi(rest: RestClient, orgId: string): PeopleApi {
         : read(page.url);
     },
     async findByEmail(email, signal) {
-      const body = await rest.getObject(`people?email=${encodeURIComponent(email)}`, signal);
+      const { body } = await rest.getObject(`people?email=${encodeURIComponent(email)}`, signal);
       const items = requiredItems(body).slice(0, MAX_LOOKUP_ITEMS);
       if (items.length > 0 && !items.some(hasId)) throw noPersons();
       return items.flatMap((item) => decodePerson(item, orgId) ?? []);
     },
     async findById(id, signal) {
-      const body = await rest.getObject(`people/${encodeURIComponent(id)}`, signal);
+      const { body } = await rest.getObject(`people/${encodeURIComponent(id)}`, signal);
       // Without an id, the answer is not a person, and proves nothing.
       requiredString(body, "id");
       return decodePerson(body, orgId);
     },
     me: (signal) =>
-      requestExisting(rest.apiUrl, rest.getObject("people/me", signal).then(decodeMe)),
+      requestExisting(
+        rest.apiUrl,
+        rest.getObject("people/me", signal).then(({ body, secrets }) => decodeMe(body, secrets)),
+      ),
   };
 }
 
@@ -118,14 +123,19 @@ export function createPeopleApi(rest: RestClient, orgId: string): PeopleApi {
 const MAX_LOOKUP_ITEMS = 100;
 const EMPTY: readonly string[] = [];
 
-/** Decodes `/people/me`. Throws a `Fault` `webexError` without `id` or `orgId`. */
-export function decodeMe(body: JsonObject): Me {
+/**
+ * Decodes `/people/me`. Name and address are masked where they contain a part of a secret. Throws a
+ * `Fault` `webexError` without `id` or `orgId`.
+ */
+export function decodeMe(body: JsonObject, secrets: readonly Secret[]): Me {
+  const name = optionalString(body, "displayName")?.slice(0, MAX_VALUE_LENGTH);
+  const email = strings(body.emails).find(hasValidLength);
   const roles: unknown[] = Array.isArray(body.roles) ? body.roles : [];
   return {
     personId: requiredString(body, "id"),
     orgId: requiredString(body, "orgId"),
-    displayName: optionalString(body, "displayName"),
-    email: strings(body.emails).find(hasValidLength) ?? null,
+    displayName: name === undefined ? null : redact(name, secrets),
+    email: email === undefined ? null : redact(email, secrets),
     sharesStatus: typeof body.status === "string",
     isFullAdmin: roles.some((role) => typeof role === "string" && isFullAdminRole(role)),
   };
@@ -177,7 +187,7 @@ export function decodePerson(
 /** Of one person; Webex's persons have a handful. */
 const MAX_ADDRESSES = 100;
 /** Far more than an address can have (320 characters, RFC 3696). */
-const MAX_VALUE_LENGTH = 1_024;
+export const MAX_VALUE_LENGTH = 1_024;
 
 function limitText(value: unknown, leftOut: LeftOut): string | null {
   if (typeof value !== "string") return null;

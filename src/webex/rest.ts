@@ -5,6 +5,7 @@ import type { Http, HttpRequest } from "../ports/http.js";
 import { isRateLimited, parseErrorResponse, restFault } from "./error-response.js";
 import { type JsonObject, malformedResponse, parseJsonObject } from "./json-response.js";
 import { sanitize } from "../faults/foreign-text.js";
+import { bytesContainSecret } from "../faults/secret-search.js";
 import type { ReceivedResponse } from "./response-text.js";
 
 /** The access tokens of one organization. */
@@ -90,7 +91,8 @@ export class RestClient {
   /**
    * Requests `target`, a URL or a path relative to `apiUrl`. Returns a 2xx response and the URL
    * after redirects, of which up to three within the origin are followed. If Webex itself
-   * rejects the token, the request is sent once more with another one. Faults as `PeopleApi`.
+   * rejects the token, the request is sent once more with another one. A response that repeats a
+   * secret is none of Webex. Faults as `PeopleApi`.
    */
   async get(
     target: string,
@@ -104,7 +106,10 @@ export class RestClient {
     for (let redirects = 0; ;) {
       const response = await this.#sendRepeatable(url, token, limits, signal);
       const { status } = response;
-      if (status >= 200 && status < 300) return { response, url };
+      if (status >= 200 && status < 300) {
+        refuseEchoes(response);
+        return { response, url };
+      }
       if (REDIRECT_STATUSES.includes(status)) {
         redirects += 1;
         if (redirects > MAX_REDIRECTS) throw malformedResponse("redirects too often", response);
@@ -123,10 +128,16 @@ export class RestClient {
     }
   }
 
-  /** Returns the JSON object at `target`. Throws as `get` and `parseJsonObject` do. */
-  async getObject(target: string, signal: AbortSignal): Promise<JsonObject> {
+  /**
+   * Returns the JSON object at `target`, and what its texts may echo in part. Throws as `get` and
+   * `parseJsonObject` do.
+   */
+  async getObject(
+    target: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly body: JsonObject; readonly secrets: readonly Secret[] }> {
     const { response } = await this.get(target, SMALL_LIMITS, signal);
-    return parseJsonObject(response);
+    return { body: parseJsonObject(response), secrets: response.secrets };
   }
 
   /** A connection that Webex closed while it was idle is no failure. */
@@ -183,6 +194,12 @@ export class RestClient {
 
 function isStaleConnection(error: unknown): boolean {
   return error instanceof Fault && error.data.reason === "staleConnection";
+}
+
+/** What a host, a log or a status file gets of a response must not contain a secret. */
+function refuseEchoes(response: ReceivedResponse): void {
+  if (bytesContainSecret(response.body, response.secrets))
+    throw malformedResponse("repeats a token or another secret of the worker", response);
 }
 
 export function throwIfCancelled(signal: AbortSignal): void {

@@ -276,6 +276,24 @@ describe("e2e: a whole life of the worker writes no secret anywhere", function (
       () => (webex.faults.length === 0 ? true : null),
       10_000,
     );
+    // A server that repeats them in its successes.
+    const echo = [...webex.issuedSecrets].join(" ");
+    const person = { id: "P", displayName: echo, emails: ["echo@example.com"], status: echo };
+    webex.fail({
+      kind: "status",
+      status: 200,
+      body: { ...person, items: [person] },
+      path: "/v1/people",
+    });
+    await request("worker/poll");
+    await harness.worker.waitFor(
+      "the echo",
+      () => (webex.faults.length === 0 ? true : null),
+      10_000,
+    );
+    await request("presence/get", { uri: "echo@example.com", maxWaitMs: 3_000 });
+    await request("presence/list", {});
+    await request("worker/status", {});
     webex.endGrants();
     await request("worker/poll");
     await harness.waitForProblem("authorizationExpired", 20_000);

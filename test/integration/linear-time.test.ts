@@ -24,7 +24,8 @@ import {
   toPrintableJson,
 } from "../../src/faults/foreign-text.js";
 import { exceedsDepth } from "../../src/faults/json-depth.js";
-import { findCredentialIssue } from "../../src/faults/secret.js";
+import { bytesContainSecret } from "../../src/faults/secret-search.js";
+import { findCredentialIssue, Secret } from "../../src/faults/secret.js";
 import { createCertificateReader } from "../../src/platform/certificates.js";
 import { readIniLine } from "../../src/platform/ini-line.js";
 import { FrameParser } from "../../src/platform/json-rpc/framing.js";
@@ -153,7 +154,13 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   "a person of another organization": (text) => isMember(text, "an id of another form"),
   "an organization's id": (text) => organizationUuid(text),
   "the administrator": (text) =>
-    decodeMe({ id: "1", orgId: "o", roles: [text], displayName: text, emails: [text] }),
+    decodeMe({ id: "1", orgId: "o", roles: [text], displayName: text, emails: [text] }, [
+      new Secret(text.slice(-4_000)),
+    ]),
+  "a body that may repeat a secret": (text) => [
+    bytesContainSecret(bytesOf(text), [new Secret(`x${text.slice(0, 4_000)}`)]),
+    bytesContainSecret(bytesOf(text), [new Secret(`${text.slice(0, 4_000)}x`)]),
+  ],
   "a Link header": (text) => {
     try {
       return nextLink(text.slice(0, 16_384), "https://a.example/", []);
@@ -170,8 +177,8 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   JSON: (text) => exceedsDepth(bytesOf(text), 64),
   "a text for a terminal": (text) => [
     ...[toPrintableStyled(text), withLocalTimes(text, 0)],
-    ...[displayWidth(text.slice(0, 5_000)), clip(text.slice(0, 5_000), 40)],
-    ...wrap(text.slice(0, 5_000), 80, 2),
+    ...[displayWidth(text), clip(text, 40), clip(text, Infinity)],
+    ...[...wrap(text, 80, 2), ...wrap(text, Infinity, 2)],
   ],
   "a list of checksums": (text) => parseChecksums(text),
   "the end of a log": (text) => findPageUrl(text, 1),

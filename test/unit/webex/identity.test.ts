@@ -50,6 +50,17 @@ describe("IdentityApi", () => {
     expect((await faultOf(identity.organizations(TOKEN, never))).code).to.equal("webexError");
   });
 
+  it("keeps at most 1,024 characters of a name", async () => {
+    const displayName = "é".repeat(5_000);
+    const body = { id: "P", orgId: "O", displayName, items: [{ id: "O", displayName }] };
+    const name = "é".repeat(1_024);
+    expect(await identityOver([{ body }]).organizationName(TOKEN, "O", never)).to.equal(name);
+    expect(await identityOver([{ body }]).organizations(TOKEN, never)).to.deep.equal([
+      { orgId: "O", orgName: name },
+    ]);
+    expect((await identityOver([{ body }]).me(TOKEN, never)).displayName).to.equal(name);
+  });
+
   it("names an organization without a name by its id", async () => {
     for (const body of [{}, { displayName: null }, { displayName: "" }, { displayName: 1 }]) {
       const identity = identityOver([{ body }]);

@@ -115,6 +115,43 @@ describe("OAuthApi", () => {
     });
   });
 
+  it("shows a person no address that is not that of a web page", async () => {
+    const device = { device_code: "DC", user_code: "1", verification_uri: "https://v.example/" };
+    const begin = (body: object) => oauthOver([{ body }]).authorizeDevice(CLIENT, "s", never);
+    for (const address of [
+      "https://v.example:8443/device?code=1",
+      "http://127.0.0.1:8080/device",
+      "http://localhost/device",
+      "http://[::1]/device",
+    ])
+      expect(await begin({ ...device, verification_uri: address })).to.include({
+        verificationUri: address,
+      });
+    for (const address of [
+      "javascript:alert(1)//https://v.example/",
+      "file:///etc/passwd",
+      "data:text/html,x",
+      "http://v.example/",
+      "http://127.0.0.1.example/",
+      "https://user:password@v.example/",
+      "https://v.example/\u001b]8;;",
+      "https://v.example/\u202e",
+      "https://v.example/ x",
+      "https:\\\\v.example",
+      "v.example",
+      `https://v.example/${"x".repeat(2_048)}`,
+    ])
+      for (const name of ["verification_uri", "verification_uri_complete"]) {
+        const fault = await faultOf(begin({ ...device, [name]: address }));
+        expect([fault.code, fault.message.includes("not the address")], address).to.deep.equal([
+          "webexError",
+          true,
+        ]);
+      }
+    for (const code of ["x".repeat(65), "1\u001b[31m", "1\n2"])
+      expect((await faultOf(begin({ ...device, user_code: code }))).code).to.equal("webexError");
+  });
+
   it("accepts lifetimes as strings and ignores invalid ones", async () => {
     const body = {
       access_token: "AT",
