@@ -426,10 +426,10 @@ describe("token source", () => {
       harness.oauth.outcomes.push(busy());
       // Each caller leaves soon, and a switch creates another source.
       const caller = new AbortController();
-      const asking = faultOf(tokens.replace(rejected, caller.signal));
+      const renewal = faultOf(tokens.replace(rejected, caller.signal));
       await harness.clock.advance(100);
       caller.abort();
-      await asking;
+      await renewal;
       if (harness.oauth.refreshedWith.length > before) sentAt.push(at);
       tokens = harness.tokenSource(orgA);
     }
