@@ -44,7 +44,7 @@ describeFaults("Webex's token endpoint", [
     shown:
       "`webexError` or `webexUnreachable`; nobody is blocked, and the authorization stays valid",
     heals: "by itself, within one interval, with the same authorization",
-    timeoutMs: 90_000,
+    timeoutMs: 240_000,
     run: async (trial) => {
       await trial.watch(await startWithShortTokens());
       await meetAnswers(trial, passing, RENEWALS);

@@ -438,13 +438,14 @@ describe("token source", () => {
     const sentAt: number[] = [];
     for (let at = 0; at < 40_000; at += 100) {
       const before = harness.oauth.refreshedWith.length;
-      harness.oauth.outcomes.splice(0, Infinity, busy());
+      harness.oauth.outcomes.length = 0;
+      harness.oauth.outcomes.push(busy());
       // Each caller leaves soon, and a switch creates another source.
       const caller = new AbortController();
-      const asking = faultOf(tokens.replace(rejected, caller.signal));
+      const renewal = faultOf(tokens.replace(rejected, caller.signal));
       await harness.clock.advance(100);
       caller.abort();
-      await asking;
+      await renewal;
       if (harness.oauth.refreshedWith.length > before) sentAt.push(at);
       tokens = harness.tokenSource(orgA);
     }
@@ -456,7 +457,8 @@ describe("token source", () => {
   it("tries another grant, client secret or route at once, then each at most every 2 s", async () => {
     const tokens = await start();
     const attempt = async (): Promise<number> => {
-      harness.oauth.outcomes.splice(0, Infinity, busy());
+      harness.oauth.outcomes.length = 0;
+      harness.oauth.outcomes.push(busy());
       const before = harness.clock.monotonic();
       await harness.clock.until(faultOf(tokens.replace(rejected, neverAborted)), 10_000);
       return harness.clock.monotonic() - before;
