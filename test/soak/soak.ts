@@ -152,6 +152,7 @@ export class Soak {
     const { people } = info;
     const staleAfterMs = STALE_AFTER_SECONDS * 1000;
     await this.#judge.call("start", { people, staleAfterMs });
+    await this.#webex.call("changePresence", webexOptions);
     this.#settings = new SoakSettings(join(this.#folder, "Presence.ini"), [
       "WebexPresence.Enable=1",
       `WebexPresence.ApiUrl=${info.apiUrl}`,

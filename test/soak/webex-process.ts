@@ -45,10 +45,6 @@ async function start(options: WebexOptions): Promise<WebexInfo> {
   await webex.start();
   const people = webex.people();
   const { orgId: _orgId, ...grant } = webex.issueGrant();
-  changePresence(
-    people.slice(0, options.flipping).map(({ id }) => id),
-    options,
-  );
   reportStalls();
   return {
     apiUrl: webex.apiUrl,
@@ -58,8 +54,13 @@ async function start(options: WebexOptions): Promise<WebexInfo> {
   };
 }
 
-/** Changes the status of random persons, and tells the parent, with the requests since. */
-function changePresence(ids: readonly string[], { flipsPerSecond, seed }: WebexOptions): void {
+/**
+ * Changes the status of random persons, and tells the parent, with the requests since. Only when
+ * the judge knows how everything was at first: it would miss an earlier change for ever.
+ */
+function changePresence({ flipping, flipsPerSecond, seed }: WebexOptions): void {
+  const people = simulator().people().slice(0, flipping);
+  const ids = people.map(({ id }) => id);
   const random = seededRandom(mixSeeds(seed, 1));
   const statuses = ids.map((id) => simulator().person(id)?.status ?? null);
   let due = 0;
@@ -99,6 +100,7 @@ function areTokensAtRest(): boolean {
 
 serveCalls({
   start,
+  changePresence,
   set: (knobs: Partial<Knobs>) => simulator().set(knobs),
   fail: (rule: FaultRule) => simulator().fail(rule),
   clearFaults: () => simulator().clearFaults(),
