@@ -82,7 +82,7 @@ export async function status({ console, options }: CommandContext): Promise<Exit
   if (!reading.running) {
     const { message: why, hint } = describeNotRunning(files, reading);
     console.error(why, hint);
-    return console.result({ ok: false, running: false, file, ageSeconds, why, ...reading.status });
+    return console.result({ ...reading.status, ok: false, running: false, file, ageSeconds, why });
   }
   const { path } = reading.status.settings;
   if (options.settings !== undefined && settingsPathFor(options.settings) !== path) {
@@ -91,7 +91,7 @@ export async function status({ console, options }: CommandContext): Promise<Exit
   const { status: shown, ageMs } = reading;
   console.lines(statusLines({ status: shown, log, ageMs, now: Date.now(), format: console }));
   const ok = !needsAttention(reading.status);
-  return console.result({ ok, running: true, file, ageSeconds, ...reading.status });
+  return console.result({ ...reading.status, ok, running: true, file, ageSeconds });
 }
 
 /** Whether an administrator needs to act. Not while the worker is disabled. */

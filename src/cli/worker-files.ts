@@ -154,7 +154,10 @@ export function describeNotRunning(
 function parseStatus(text: string): StatusOfAnyVersion | null {
   try {
     const status: unknown = JSON.parse(text);
-    return statusOfAnyVersion.safeParse(status).success ? (status as StatusOfAnyVersion) : null;
+    if (!statusOfAnyVersion.safeParse(status).success) return null;
+    const { pid } = status as StatusOfAnyVersion;
+    // To the system, 0 and negative numbers are groups of processes, which exist.
+    return pid >= 1 ? (status as StatusOfAnyVersion) : null;
   } catch {
     return null;
   }

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -156,7 +156,7 @@ describe("e2e: the command line", function () {
       await utimes(file, hourAgo, hourAgo);
       const old = status("--json");
       expect(old.status).to.equal(1);
-      expect(JSON.parse(old.stdout)).to.include({ ok: false, running: false });
+      expect(JSON.parse(old.stdout)).to.include({ ok: false, running: false, file });
 
       const gone = harness.host.exited();
       harness.host.kill();
@@ -164,6 +164,15 @@ describe("e2e: the command line", function () {
       const dead = status();
       expect(dead.status).to.equal(1);
       expect(dead.stderr).to.include("not running");
+
+      // What a file claims does not count.
+      const content = JSON.parse(await readFile(file, "utf8")) as object;
+      const claims = { ok: true, running: true, why: "It runs.", file: "x", ageSeconds: -1 };
+      await writeFile(file, JSON.stringify({ ...content, ...claims }));
+      const claimed = JSON.parse(status("--json").stdout) as typeof claims;
+      expect(claimed).to.include({ ok: false, running: false, file });
+      expect(claimed.why).to.include("not running");
+      expect(claimed.ageSeconds).to.be.within(0, 60);
 
       await mkdir(join(harness.folder, "empty"));
       const none = spawnSync(

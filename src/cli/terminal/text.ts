@@ -52,6 +52,8 @@ const BREAKABLE_SPACE = /(?<!\d) | (?!(?:ms|s|min|h|d|days?)(?![\p{L}\d]))/u;
 /** Times as the worker writes them into the texts of problems. */
 const ISO_TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+/** The segmenter takes quadratic time for a long text. Nobody sees a longer grapheme as one. */
+const MAX_GRAPHEME_LENGTH = 256;
 
 /**
  * As `toPrintable`, but keeps styles: for everything that is printed, just before. Text from
@@ -64,21 +66,47 @@ export function toPrintableStyled(text: string): string {
     .join("");
 }
 
+function* graphemesOf(text: string): Generator<string> {
+  for (let start = 0; start < text.length;) {
+    const part = text.slice(start, start + MAX_GRAPHEME_LENGTH);
+    const segments = Array.from(graphemes.segment(part), ({ segment }) => segment);
+    // The last one may continue behind the part.
+    if (segments.length > 1 && start + part.length < text.length) segments.pop();
+    for (const segment of segments) {
+      yield segment;
+      start += segment.length;
+    }
+  }
+}
+
 /** The number of terminal columns that a text without escape sequences takes up. */
 export function displayWidth(text: string): number {
   if (PLAIN.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of graphemes.segment(text)) width += graphemeWidth(segment);
+  for (const segment of graphemesOf(text)) width += graphemeWidth(segment);
   return width;
+}
+
+/** As `displayWidth(text) <= width`, but reads no further than it has to. */
+function fits(text: string, width: number): boolean {
+  // No character takes more than two columns.
+  if (2 * text.length <= width) return true;
+  if (PLAIN.test(text)) return text.length <= width;
+  let columns = 0;
+  for (const segment of graphemesOf(text)) {
+    columns += graphemeWidth(segment);
+    if (columns > width) return false;
+  }
+  return columns <= width;
 }
 
 /** Shortens a text to at most `width` columns, the last of which is then an ellipsis. */
 export function clip(text: string, width: number): string {
-  if (displayWidth(text) <= width) return text;
+  if (width === Infinity || fits(text, width)) return text;
   if (width <= 0) return "";
   let kept = "";
   let columns = 0;
-  for (const { segment } of graphemes.segment(text)) {
+  for (const segment of graphemesOf(text)) {
     columns += graphemeWidth(segment);
     if (columns > width - 1) break;
     kept += segment;
@@ -100,21 +128,26 @@ export function fit(text: string, width: number, align: "left" | "right" = "left
  * so does a URL.
  */
 export function wrap(text: string, width: number, indent: number): string[] {
+  if (width === Infinity) return [text];
   const margin = " ".repeat(indent);
   const lines: string[] = [];
   let line: string | null = null;
+  // Of `line`; to measure all of it again for each word would take quadratic time.
+  let columns = 0;
   for (const word of text.split(BREAKABLE_SPACE)) {
     for (const [index, part] of partsOf(word, width - indent).entries()) {
+      const partColumns = displayWidth(part);
+      const space = index === 0 ? " " : "";
       if (line === null) {
         line = part;
-        continue;
-      }
-      const extended: string = index === 0 ? `${line} ${part}` : line + part;
-      if (displayWidth(extended) <= width) {
-        line = extended;
+        columns = partColumns;
+      } else if (columns + space.length + partColumns <= width) {
+        line += space + part;
+        columns += space.length + partColumns;
       } else {
         lines.push(line);
         line = margin + part;
+        columns = indent + partColumns;
       }
     }
   }
@@ -123,7 +156,7 @@ export function wrap(text: string, width: number, indent: number): string[] {
 
 /** The word, or the parts of a path that does not fit into a line. */
 function partsOf(word: string, width: number): string[] {
-  if (word.includes("://") || displayWidth(word) <= width) return [word];
+  if (word.includes("://") || fits(word, width)) return [word];
   return word.split(/(?<=[/\\])(?=[^/\\])/);
 }
 
@@ -173,8 +206,9 @@ export function formatCountdown(milliseconds: number): string {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
-/** A duration in a single unit: `42 s`, `7 min`, `3 h`, `2 days`. */
+/** A duration in a single unit: `42 s`, `7 min`, `3 h`, `2 days`; a dash if it is unknown. */
 export function formatDuration(milliseconds: number): string {
+  if (Number.isNaN(milliseconds)) return "–";
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;

@@ -66,6 +66,15 @@ describe("cli/status", () => {
       .and.to.match(/Updated +3 s ago/);
   });
 
+  it("shows a dash for a time that cannot be read", () => {
+    const lastSweep = { startedAt: "soon", seconds: 2, persons: 30, requests: 1 };
+    const rendered = lines(
+      status({ since: "x", startedAt: "y", organizations: [{ ...organization, lastSweep }] }),
+    ).join("\n");
+    expect(rendered).to.match(/polling, for –/);
+    expect(rendered).to.not.include("NaN");
+  });
+
   it("shows each organization as a list if the table is wider than the terminal", () => {
     const narrow = lines(status({ organizations: [organization, organization] }), 59);
     const list = [

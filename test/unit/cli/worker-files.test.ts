@@ -53,6 +53,11 @@ describe("cli/worker-files readStatusFile", () => {
     ).to.include({ running: true });
   });
 
+  it("takes no group of processes for a worker", async () => {
+    for (const pid of [0, -1, -process.pid])
+      expect(await readContent({ ...STATUS, pid })).to.include({ running: false, status: null });
+  });
+
   it("accepts the status of an older worker, which tells nothing of requests on demand", async () => {
     const { onDemand: _onDemand, ...older } = ORGANIZATION;
     expect(await readContent({ ...STATUS, organizations: [older] })).to.deep.include({

@@ -15,7 +15,7 @@ const OTHER = new Secret("another-secret-of-the-request");
 const host = (echo: string): string => `${echo.replace(/[^a-z0-9]/gi, "").slice(0, 60)}.example`;
 
 const escaped = (echo: string): string =>
-  [...echo].map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
+  Array.from(echo, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
 const peopleWith = (token: Secret, stored: readonly Secret[], reply: ScriptedResponse) => {
   const tokens = { getToken: async () => token, replace: async () => null };
   const options = { ...restOptions([reply]), storedSecrets: () => stored };
@@ -147,8 +147,8 @@ describe("A secret that a response echoes", () => {
     const identity = () => createIdentityApi(restOptions([reply]), () => undefined);
     expect(await identity().me(token, never)).to.include({ orgId, displayName: "Ann" });
     expect(await identity().organizationName(token, orgId, never)).to.equal("Ann");
-    const nameless = createIdentityApi(restOptions([{ body: {} }]), () => undefined);
-    expect(await nameless.organizationName(token, orgId, never)).to.equal(orgId);
+    const unnamed = createIdentityApi(restOptions([{ body: {} }]), () => undefined);
+    expect(await unnamed.organizationName(token, orgId, never)).to.equal(orgId);
     const page = await peopleWith(token, [], reply).listPage({ kind: "first", max: 1 }, never);
     expect(page.items).to.have.length(1);
   });
