@@ -33,7 +33,9 @@ function createBudget(requestsPerMinute: number, learnedLimit: number | null = n
   return { clock, budget, sent, send, saturate, admittedAt };
 }
 
-describe("request budget, on demand", () => {
+describe("request budget, on demand", function () {
+  this.timeout(60_000);
+
   for (const limit of [20, 30, 60, 300]) {
     it(`admits a request at once beside a background that uses up ${limit}`, async () => {
       const { clock, send, saturate, admittedAt } = createBudget(limit);

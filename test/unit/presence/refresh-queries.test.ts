@@ -80,7 +80,9 @@ async function createFixture(): Promise<RefreshFixture> {
 const states = (records: readonly PresenceRecord[]): string[] =>
   records.map(({ state, reason }) => reason ?? state);
 
-describe("a query with maxAgeSeconds", () => {
+describe("a query with maxAgeSeconds", function () {
+  this.timeout(60_000);
+
   describe("asks", () => {
     it("in any case if it is 0, and returns what the response says", async () => {
       const fixture = await createFixture();
