@@ -3,26 +3,16 @@ import type { RecordBatch, SoakPerson, TruthChange } from "./messages.js";
 import { serveCalls } from "./process-peer.js";
 import { TruthJudge, type LightSummary } from "./truth-judge.js";
 
-interface Truth {
-  readonly changes: readonly TruthChange[];
-  readonly upTo: number;
-}
-
 let judge: TruthJudge | null = null;
-/** What changes as soon as Webex has started is known before the judge knows the persons. */
-const early: Truth[] = [];
 const summaries: LightSummary[] = [];
 
 serveCalls({
   start: (options: { people: readonly SoakPerson[]; staleAfterMs: number }) => {
     judge = new TruthJudge(options.people, options.staleAfterMs);
     judge.onSummary = (summary) => summaries.push(summary);
-    for (const { changes, upTo } of early) judge.learn(changes, upTo);
   },
-  learn: (truth: Truth) => {
-    if (judge === null) early.push(truth);
-    else judge.learn(truth.changes, truth.upTo);
-  },
+  learn: ({ changes, upTo }: { changes: readonly TruthChange[]; upTo: number }) =>
+    judge?.learn(changes, upTo),
   receive: (batch: RecordBatch) => judge?.receive(batch),
   unsubscribe: (uris: readonly string[]) => judge?.unsubscribe(uris),
   clear: () => judge?.clear(),
