@@ -185,7 +185,7 @@ export class Authorizations implements GrantSink {
       );
     }
     const { grantStore, refusals, clock } = this.#options;
-    // A server may send back the refresh token, too, of which only the request before this one knows.
+    // A server may send back the refresh token, too, although these requests do not contain it.
     const owner = await grantStore.verifying([accessToken, refreshToken], () =>
       fetchTokenOwner(identity, accessToken, signal),
     );
