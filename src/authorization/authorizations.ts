@@ -185,7 +185,10 @@ export class Authorizations implements GrantSink {
       );
     }
     const { grantStore, refusals, clock } = this.#options;
-    const owner = await fetchTokenOwner(identity, accessToken, signal);
+    // A server may send back the refresh token, too, although these requests do not contain it.
+    const owner = await grantStore.verifying([accessToken, refreshToken], () =>
+      fetchTokenOwner(identity, accessToken, signal),
+    );
     throwIfCancelled(signal);
     const now = clock.now();
     const grant: Grant = {

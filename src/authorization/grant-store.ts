@@ -65,6 +65,8 @@ export class GrantStore {
   #queue: Promise<unknown> = Promise.resolve();
   #timer: Disposer | null = null;
   #isRunning = false;
+  /** Of grants that are being verified. */
+  readonly #onTrial = new Set<Secret>();
   /** A time of `Clock.monotonic()`. */
   #changeExpectedUntil = Number.NEGATIVE_INFINITY;
 
@@ -115,7 +117,19 @@ export class GrantStore {
       grant.accessToken,
       grant.refreshToken,
     ]);
-    return [client?.clientSecret ?? null, proxyPassword, ...tokens].filter((s) => s !== null);
+    return [client?.clientSecret ?? null, proxyPassword, ...tokens, ...this.#onTrial].filter(
+      (s) => s !== null,
+    );
+  }
+
+  /** Counts the tokens of a grant that is not stored yet among `secrets` while `verify` runs. */
+  async verifying<T>(tokens: readonly Secret[], verify: () => Promise<T>): Promise<T> {
+    for (const token of tokens) this.#onTrial.add(token);
+    try {
+      return await verify();
+    } finally {
+      for (const token of tokens) this.#onTrial.delete(token);
+    }
   }
 
   /** Another process may change the keychain soon: reads it more often for 30 s. */

@@ -276,24 +276,19 @@ describe("e2e: a whole life of the worker writes no secret anywhere", function (
       () => (webex.faults.length === 0 ? true : null),
       10_000,
     );
-    // A server that repeats them in its successes.
-    const echo = [...webex.issuedSecrets].join(" ");
-    const person = { id: "P", displayName: echo, emails: ["echo@example.com"], status: echo };
-    webex.fail({
-      kind: "status",
-      status: 200,
-      body: { ...person, items: [person] },
-      path: "/v1/people",
-    });
-    await request("worker/poll");
-    await harness.worker.waitFor(
-      "the echo",
-      () => (webex.faults.length === 0 ? true : null),
-      10_000,
-    );
-    await request("presence/get", { uri: "echo@example.com", maxWaitMs: 3_000 });
-    await request("presence/list", {});
-    await request("worker/status", {});
+    // A server that repeats them in a success: whole, and a part of one.
+    const [{ id: ownOrg } = { id: "" }] = webex.organizations;
+    for (const isWhole of [true, false]) {
+      const { orgId: _same, ...fresh } = webex.issueGrant();
+      const { refreshToken } = fresh;
+      const echo = isWhole ? [...webex.issuedSecrets].join(" ") : refreshToken.slice(0, -1);
+      const body = { id: ownOrg, displayName: `Named ${echo}` };
+      webex.fail({ kind: "status", status: 200, body, path: `/v1/organizations/${ownOrg}` });
+      await request("authorization/import", fresh);
+      expect(webex.faults).to.deep.equal([]);
+      await request("authorization/list");
+      await request("worker/status");
+    }
     webex.endGrants();
     await request("worker/poll");
     await harness.waitForProblem("authorizationExpired", 20_000);
@@ -312,8 +307,7 @@ describe("e2e: a whole life of the worker writes no secret anywhere", function (
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     await watching.stop("SIGTERM");
 
-    const [{ id } = { id: "" }] = webex.organizations;
-    await request("authorization/revoke", { orgId: id });
+    await request("authorization/revoke", { orgId: ownOrg });
     await writeFile(env.PLANTED_CRASH ?? "", "");
     expect((await harness.worker.host.exited()).code).to.equal(70);
   }

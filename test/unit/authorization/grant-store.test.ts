@@ -243,6 +243,19 @@ describe("grant store", () => {
     expect(texts()).to.include.members(["SECRET-access-a2", "SECRET-refresh-a2"]);
   });
 
+  it("knows the tokens of a grant while it is verified, however that ends", async () => {
+    const texts = () => harness.grantStore.secrets().map((secret) => secret.reveal());
+    const tokens = [new Secret("SECRET-access-b"), new Secret("SECRET-refresh-b")];
+    expect(await harness.grantStore.verifying(tokens, async () => texts())).to.deep.equal([
+      "SECRET-access-b",
+      "SECRET-refresh-b",
+    ]);
+    expect(texts()).to.deep.equal([]);
+    const failed = harness.grantStore.verifying(tokens, () => Promise.reject(new Error("refused")));
+    expect(await failed.catch((error: unknown) => (error as Error).message)).to.equal("refused");
+    expect(texts()).to.deep.equal([]);
+  });
+
   it("discards an unsaved grant that another process has replaced or revoked", async () => {
     for (const act of ["replace", "revoke"] as const) {
       const base = grantOf(orgA, "a", 0);
