@@ -21,8 +21,9 @@ const MIN_DISCONNECTING_SUSPENSION_MS = 10_000;
 /** A failure that shows within this time after a change of addresses may be due to it. */
 const CHANGE_RETENTION_MS = 30_000;
 /**
- * An interface that comes and goes may be none that leads to Webex. Each retry abandons requests
- * that may be about to succeed, and begins the backoff again.
+ * An interface that comes and goes may be none that leads to Webex, and a clock that goes to and
+ * fro looks like suspensions. Each retry abandons requests that may be about to succeed, and begins
+ * the backoff again.
  */
 const MIN_RETRY_INTERVAL_MS = 60_000;
 
@@ -36,7 +37,7 @@ export class NetworkWatcher {
   #suspendedMs = 0;
   #addresses: string | null = null;
   #checks = 0;
-  /** Of the latest retry because of a change. */
+  /** Of the latest retry. */
   #retriedAt = Number.NEGATIVE_INFINITY;
   /** Of the latest change that has not led to a retry. */
   #changedAt = Number.NEGATIVE_INFINITY;
@@ -67,7 +68,10 @@ export class NetworkWatcher {
     const suspendedMs = this.#readSuspendedMs();
     const wasSuspended = suspendedMs - this.#suspendedMs >= MIN_DISCONNECTING_SUSPENSION_MS;
     this.#suspendedMs = suspendedMs;
-    if (wasSuspended) {
+    const now = clock.monotonic();
+    const mayRetry = now - this.#retriedAt >= MIN_RETRY_INTERVAL_MS;
+    if (wasSuspended && mayRetry) {
+      this.#retriedAt = now;
       logger.info("The machine was suspended, or its clock was set forward. Polling Webex now.");
       retry();
       return;
@@ -75,9 +79,7 @@ export class NetworkWatcher {
     const isNeeded = isFailing();
     if (isNeeded || this.#checks % CHECKS_PER_READING === 0) this.#compareAddresses();
     this.#checks += 1;
-    const now = clock.monotonic();
-    if (!isNeeded || now - this.#changedAt > CHANGE_RETENTION_MS) return;
-    if (now - this.#retriedAt < MIN_RETRY_INTERVAL_MS) return;
+    if (!isNeeded || !mayRetry || now - this.#changedAt > CHANGE_RETENTION_MS) return;
     this.#changedAt = Number.NEGATIVE_INFINITY;
     this.#retriedAt = now;
     logger.info("The network addresses of this machine have changed. Trying Webex again now.");

@@ -88,6 +88,16 @@ describe("worker/network-watcher", () => {
     expect(state.retries).to.equal(1);
   });
 
+  it("has Webex polled once a minute by a clock that goes to and fro", async () => {
+    const { clock, state } = createHarness();
+    await clock.advance(4_000);
+    for (let seconds = 0; seconds < 120; seconds += 4) {
+      clock.suspend(20_000);
+      await clock.advance(4_000);
+    }
+    expect(state.retries).to.equal(2);
+  });
+
   it("survives a system that tells no addresses", async () => {
     const { clock, state } = createHarness();
     state.isFailing = true;
