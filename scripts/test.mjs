@@ -14,7 +14,7 @@ import { hasWindows, openWindows, WINDOWS_RUNS } from "./windows.mjs";
 /** Files of tests that run at a time. They mostly wait for processes, intervals and deadlines. */
 const JOBS = 6;
 /** Trials of faults wait even more. */
-const FAULT_OPTIONS = ["--parallel", "--jobs", "12"];
+const FAULT_OPTIONS = ["--parallel", "--jobs", "8"];
 /**
  * A test that needs more than this share of its timeout on two quiet cores will fail on a busy
  * machine one day.
