@@ -8,6 +8,6 @@ describe("mutated streams of a host", () => {
   it("leave the worker answering, or end it as documented", async () => {
     const args = ["build/test/fuzz/main.js", "--streams", "500", "--seed", "1"];
     const { stdout } = await run(process.execPath, args);
-    expect(stdout.trimEnd().split("\n").at(-1)).to.match(/^500 passed, 0 failed in \d+ s$/);
+    expect(stdout.trimEnd().split("\n").at(-1)).to.match(/^500 passed, 0 failed$/);
   }).timeout(120_000);
 });
