@@ -35,6 +35,9 @@ const DEFECT = /because of a defect|unhandled|uncaught/i;
 
 /** V8 frees memory in steps of some MiB: less than this in all is no leak. */
 const ALLOWED_GROWTH_BYTES = 16 * 2 ** 20;
+/** In its first minutes, a heap grows to the size that it then keeps. */
+const ALLOWED_EARLY_GROWTH_BYTES = 48 * 2 ** 20;
+const EARLY_SPAN_MS = 5 * 60_000;
 /** A connection or two more are open at one moment than at another. */
 const ALLOWED_DESCRIPTORS = 3;
 const ALLOWED_THREADS = 1;
@@ -197,8 +200,9 @@ function growthChecks(result: SoakResult): Check[] {
     const text = `${(grown / unit).toFixed(1)} in ${minutes} min, at most ${allowed / unit}`;
     return single(kind, isFlat ? null : `It grew by ${text}.`, text);
   };
+  const allowedBytes = spanMs < EARLY_SPAN_MS ? ALLOWED_EARLY_GROWTH_BYTES : ALLOWED_GROWTH_BYTES;
   return [
-    check("resident memory does not grow (MiB)", ALLOWED_GROWTH_BYTES, 2 ** 20, (sample) => {
+    check("resident memory does not grow (MiB)", allowedBytes, 2 ** 20, (sample) => {
       return sample.residentBytes;
     }),
     check("descriptors do not grow", ALLOWED_DESCRIPTORS, 1, ({ descriptors }) => descriptors),
