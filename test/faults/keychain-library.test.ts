@@ -1,4 +1,12 @@
-import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,7 +25,11 @@ const missing = missingKeyring();
 const timeoutMs = 120_000;
 const shown =
   "`keychainUnavailable`, which names the library; phase `blocked`, nobody is asked to authorize";
-const NATIVE_MODULE = join("node_modules", "keytar", "build", "Release", "keytar.node");
+/** Where keytar's install script puts it, which npm may not have run; else where it is shipped. */
+const NATIVE_MODULE =
+  ["build/Release", `prebuilds/${process.platform}-${process.arch}`]
+    .map((place) => join("node_modules", "keytar", place, "keytar.node"))
+    .find((path) => existsSync(path)) ?? "keytar.node";
 
 /** A copy of the product that a trial may damage. */
 function copyProduct(trial: FaultTrial): string {
