@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { temporaryFolder } from "./at-end.mjs";
 
 /** Trials mostly wait for intervals and deadlines. */
-const JOBS = 8;
+const JOBS = 12;
 const PROGRESS_MS = process.stderr.isTTY ? 1_000 : 15_000;
 const USAGE = "Usage: npm run faults -- [--grep TEXT] [--list | --record]";
 const COLUMNS = ["Fault", "How it is made", "What is shown", "How it heals", "Measured"];
