@@ -31,5 +31,11 @@ const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants
  */
 export async function requestPoll(logDirectory: string): Promise<void> {
   const flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
-  await (await open(join(logDirectory, FILE_NAME), flags, 0o600)).close();
+  const file = await open(join(logDirectory, FILE_NAME), flags, 0o600);
+  try {
+    // Windows opens folders, too.
+    if (!(await file.stat()).isFile()) throw new Error(`EISDIR: ${FILE_NAME} is not a file`);
+  } finally {
+    await file.close();
+  }
 }
