@@ -34,7 +34,8 @@ export async function requestPoll(logDirectory: string): Promise<void> {
   const file = await open(join(logDirectory, FILE_NAME), flags, 0o600);
   try {
     // Windows opens folders, too.
-    if (!(await file.stat()).isFile()) throw new Error(`EISDIR: ${FILE_NAME} is not a file`);
+    if (!(await file.stat()).isFile())
+      throw Object.assign(new Error(`${FILE_NAME} is not a file`), { code: "EISDIR" });
   } finally {
     await file.close();
   }
