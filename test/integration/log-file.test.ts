@@ -95,6 +95,8 @@ describe("a log file that is deleted, moved or cannot be written", function () {
     fixture.pass(REOPEN_NS);
     log.info("Third.");
     await waitUntil(() => fixture.stderrText.includes("Third."));
+    // The attempt to open the file has to fail before the folder goes. Nothing tells its end.
+    await new Promise((resolve) => setTimeout(resolve, 250));
     await rm(path, { recursive: true });
     fixture.pass(REOPEN_NS);
     log.info("Fourth.");
