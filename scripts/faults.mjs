@@ -1,6 +1,6 @@
 // npm run faults: runs the fault matrix (test/faults) against the built worker, prints the table
 // with a result for each row, and ends with "N passed, N failed".
-//   npm run faults                      # all rows, in about four minutes
+//   npm run faults                      # all rows, in about five minutes
 //   npm run faults -- --grep proxy      # rows whose part or fault contains "proxy"
 //   npm run faults -- --list            # the names of the rows; runs none
 //   npm run faults -- --record          # all rows; writes the table to docs/faults.md if all pass
