@@ -41,6 +41,23 @@ async function runCommand(
   return JSON.parse(output) as { checks?: { name: string; state: string }[] };
 }
 
+/** Webex holds its response to the renewal of one worker, and has refused that of a second one. */
+async function refuseSecondWorker(trial: FaultTrial) {
+  const keyring = await watchWithKeyring(trial, { rotateRefreshToken: true, ini });
+  const second = await startSecondWorker(trial);
+  const hosts = [trial.harness.host, second];
+  const expectNobodyAsked = observeRequests(trial, hosts);
+  const { webex } = trial.harness;
+  const response = webex.holdNext(({ path }) => path === TOKEN_PATH, 15_000);
+  trial.cleanUp(() => response.release());
+  void forceRenewal(trial);
+  await response.held;
+  const refusal = webex.nextRequest({ path: TOKEN_PATH, status: 400 }, 15_000);
+  await poll(second);
+  await refusal;
+  return { keyring, second, response, expectNobodyAsked };
+}
+
 describeFaults("Several processes with one grant", [
   {
     missing,
@@ -85,18 +102,7 @@ describeFaults("Several processes with one grant", [
     shown: "nothing at the second worker: it waits for the tokens of the first; no page opens",
     heals: "by itself: both workers go on within one interval after the response",
     run: async (trial) => {
-      const keyring = await watchWithKeyring(trial, { rotateRefreshToken: true, ini });
-      const second = await startSecondWorker(trial);
-      const hosts = [trial.harness.host, second];
-      const expectNobodyAsked = observeRequests(trial, hosts);
-      const { webex } = trial.harness;
-      const response = webex.holdNext(({ path }) => path === TOKEN_PATH, 15_000);
-      trial.cleanUp(() => response.release());
-      void forceRenewal(trial);
-      await response.held;
-      const refusal = webex.nextRequest({ path: TOKEN_PATH, status: 400 }, 15_000);
-      await poll(second);
-      await refusal;
+      const { keyring, second, response, expectNobodyAsked } = await refuseSecondWorker(trial);
       trial.beginWaiting();
       await trial.last(6_000);
       await trial.end(() => response.release());
@@ -115,18 +121,7 @@ describeFaults("Several processes with one grant", [
       "`keychainUnavailable`; the second worker waits for the tokens of the first; no page opens",
     heals: "by itself, within 10 s after the keychain responds",
     run: async (trial) => {
-      const keyring = await watchWithKeyring(trial, { rotateRefreshToken: true, ini });
-      const second = await startSecondWorker(trial);
-      const hosts = [trial.harness.host, second];
-      const expectNobodyAsked = observeRequests(trial, hosts);
-      const { webex } = trial.harness;
-      const response = webex.holdNext(({ path }) => path === TOKEN_PATH, 15_000);
-      trial.cleanUp(() => response.release());
-      void forceRenewal(trial);
-      await response.held;
-      const refusal = webex.nextRequest({ path: TOKEN_PATH, status: 400 }, 15_000);
-      await poll(second);
-      await refusal;
+      const { keyring, second, response, expectNobodyAsked } = await refuseSecondWorker(trial);
       keyring.freeze();
       response.release();
       await trial.last(8_000);
