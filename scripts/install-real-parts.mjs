@@ -1,6 +1,6 @@
 // Installs the programs that some tests run against, where the machine lacks them: with --tests
-// those of `npm test`, with --clients those of test/clients, with --windows those of the Windows
-// suite. Where it cannot, it names them; the tests that need a missing program say so again and,
+// those of `npm test`, with --clients those of test/clients, with --kit those of test/kit, with
+// --windows those of the Windows suite. Where it cannot, it names them; the tests that need a missing program say so again and,
 // under CI=true, fail.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -43,6 +43,16 @@ const CLIENT_PROGRAMS = [
       succeeds("/usr/bin/python3", ["-c", "import gi; gi.require_version('Jsonrpc', '1.0')"]),
   },
 ];
+/** About 60 MB to download. */
+const KIT_PROGRAMS = [
+  { package: "mono-mcs", isInstalled: () => isOnPath("mcs") },
+  { package: "mono-runtime", isInstalled: () => isOnPath("mono") },
+  {
+    package: "libnewtonsoft-json-cil-dev",
+    isInstalled: () => existsSync("/usr/lib/pkgconfig/newtonsoft-json.pc"),
+  },
+  { package: "prometheus", isInstalled: () => isOnPath("promtool") },
+];
 /** About 100 MB to download. */
 const WINDOWS_PROGRAMS = [{ package: "wine64", isInstalled: hasWine }];
 
@@ -79,6 +89,7 @@ if (process.platform === "linux") {
   const programs = [
     ...(process.argv.includes("--tests") ? TEST_PROGRAMS : []),
     ...(process.argv.includes("--clients") ? CLIENT_PROGRAMS : []),
+    ...(process.argv.includes("--kit") ? KIT_PROGRAMS : []),
     ...(process.argv.includes("--windows") ? WINDOWS_PROGRAMS : []),
   ];
   const missing = programs.filter((each) => !each.isInstalled()).map((each) => each.package);

@@ -1,9 +1,9 @@
 // npm test: compiles, bundles, checks, installs the programs that tests need, runs every test, and
 // ends with the line "N passed, N failed". Everything that has to wait for nothing begins at once.
-// Each of these flags adds a suite: --clients (test/clients), --faults (test/faults), --soak and
-// --fuzz (test/soak, test/fuzz), --nodes (other versions of Node.js), --release (test/release, on
-// the archives that it makes) and --windows (Windows' own Node.js). With --only-clients etc. it
-// runs only that suite. Other arguments go to mocha.
+// Each of these flags adds a suite: --clients (test/clients), --kit (test/kit), --faults
+// (test/faults), --soak and --fuzz (test/soak, test/fuzz), --nodes (other versions of Node.js),
+// --release (test/release, on the archives that it makes) and --windows (Windows' own Node.js). With
+// --only-clients etc. it runs only that suite. Other arguments go to mocha.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,7 +26,7 @@ const FAULT_SPECS = [
 const TIMEOUT_SHARE = 0.2;
 const SLOWEST_SHOWN = 5;
 const REPORT = "./scripts/mocha-report.mjs";
-const SUITES = ["clients", "faults", "soak", "fuzz", "nodes", "release", "windows"];
+const SUITES = ["clients", "kit", "faults", "soak", "fuzz", "nodes", "release", "windows"];
 /** How long the soak of the gate lasts, in minutes, and how many streams its fuzz test mutates. */
 const SOAK_MINUTES = 3;
 const FUZZ_STREAMS = 10_000;
@@ -179,6 +179,7 @@ const programs = run("programs for tests", process.execPath, [
     ? ["--tests"]
     : []),
   ...(hasSuite("clients") ? ["--clients"] : []),
+  ...(hasSuite("kit") ? ["--kit"] : []),
   ...(hasSuite("windows") ? ["--windows"] : []),
 ]);
 // Takes ten seconds of waiting, for downloads and for Wine.
@@ -219,6 +220,7 @@ await Promise.all([
     countedStep("fuzz", ["build/test/fuzz/main.js", "--streams", String(FUZZ_STREAMS)]),
   release,
 ]);
+if (hasSuite("kit")) await tests("integrator's kit", ["build/test/kit/**/*.test.js"], []);
 if (hasSuite("nodes")) {
   const args = ["scripts/test-nodes.mjs", RELEASED_NODE, "--quick"];
   await countedStep(`Node.js ${RELEASED_NODE}`, args);
