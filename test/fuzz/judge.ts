@@ -54,7 +54,9 @@ export class Conversation {
     const bytes = Buffer.concat(stream.chunks);
     const read = readStream(bytes);
     const bodies = parseBodies(read);
-    for (const [index, body] of bodies.entries()) this.#expect(body, read.bodies[index]);
+    const completedBytes = (read.lastBody?.length ?? 0) + read.missingBytes;
+    for (const [index, body] of bodies.entries())
+      this.#expect(body, read.bodies[index]?.length ?? completedBytes);
     // That the stream ends, or cannot be followed, is said once.
     if (read.end !== "boundary") add(this.#allowed, "null");
     const mayExit = bodies.some((body) => body?.method === "exit");
@@ -122,9 +124,9 @@ export class Conversation {
   }
 
   /** Notes which answer a body allows, and which one it demands, as far as that is certain. */
-  #expect(body: Body, bytes: Buffer | undefined): void {
+  #expect(body: Body, bytes: number): void {
     const id = demandedId(body);
-    const isDeep = bytes !== undefined && bytes.length > MIN_DEEP_BYTES;
+    const isDeep = bytes > MIN_DEEP_BYTES;
     if (id !== undefined && !isDeep) {
       const key = JSON.stringify(id);
       add(this.#allowed, key);

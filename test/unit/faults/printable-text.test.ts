@@ -258,7 +258,7 @@ describe("text of others", () => {
         const text = `Ada${planted}Lovelace`;
         log.warn(text, { name: text, [text]: { list: [text] }, error: new Error(text) });
       }
-      await log.close(2_000);
+      await log.close(10_000);
       const file = contentOf(`${fixture.folder}/worker.log`);
       const lines = file.trimEnd().split("\n");
       expect(lines).to.have.length(Object.keys(PLANTED).length);
