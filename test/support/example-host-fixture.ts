@@ -1,5 +1,5 @@
 import { execFile, spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -95,11 +95,21 @@ export class ExampleHost {
   }
 }
 
-/** Compiles examples/csharp/Host.cs for Mono, and returns how to start it. */
-export async function compileCSharpHost(): Promise<readonly string[]> {
-  const program = join(mkdtempSync(join(tmpdir(), "ucx-csharp-")), "Host.exe");
+/** Compiles examples/csharp/Host.cs for Mono. Returns the path of the program. */
+export function compileCSharpHost(): Promise<string> {
   const sources = ["examples/csharp/Host.cs", "examples/csharp/Worker.cs"];
-  const options = ["-langversion:7", "-warnaserror", `-r:${NEWTONSOFT_JSON}`, `-out:${program}`];
-  await promisify(execFile)("mcs", [...options, ...sources]);
-  return ["mono", program];
+  return compileCSharp("Host.exe", [`-r:${NEWTONSOFT_JSON}`, ...sources]);
+}
+
+/**
+ * Compiles with Mono's compiler into a new folder, which is removed with this process. Returns the
+ * path of the program.
+ */
+export async function compileCSharp(name: string, args: readonly string[]): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "ucx-csharp-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const program = join(folder, name);
+  const options = ["-langversion:7", "-warnaserror", `-out:${program}`];
+  await promisify(execFile)("mcs", [...options, ...args]);
+  return program;
 }
