@@ -115,7 +115,8 @@ sealed class Host(Options options)
         rpc.Disconnected += (_, lost) =>
         {
             // The end of its stdin would end the worker with 0, after which nobody launches it.
-            if (lost.Reason == DisconnectedReason.ParseError) worker.Kill();
+            if (lost.Reason is DisconnectedReason.ParseError
+                or DisconnectedReason.RemoteProtocolViolation) worker.Kill();
         };
         rpc.StartListening();
     }
