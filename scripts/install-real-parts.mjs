@@ -1,7 +1,7 @@
 // Installs the programs that some tests run against, where the machine lacks them: with --tests
 // those of `npm test`, with --clients those of test/clients, with --kit those of test/kit, with
-// --windows those of the Windows suite. Where it cannot, it names them; the tests that need a missing program say so again and,
-// under CI=true, fail.
+// --windows those of the Windows suite. Where it cannot, it names them; the tests that need a
+// missing program say so again and, under CI=true, fail.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
@@ -49,7 +49,11 @@ const KIT_PROGRAMS = [
   { package: "mono-runtime", isInstalled: () => isOnPath("mono") },
   {
     package: "libnewtonsoft-json-cil-dev",
-    isInstalled: () => existsSync("/usr/lib/pkgconfig/newtonsoft-json.pc"),
+    isInstalled: () => existsSync("/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll"),
+  },
+  {
+    package: "libmono-posix4.0-cil",
+    isInstalled: () => existsSync("/usr/lib/mono/4.5/Mono.Posix.dll"),
   },
   { package: "prometheus", isInstalled: () => isOnPath("promtool") },
 ];
