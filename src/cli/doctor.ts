@@ -49,6 +49,7 @@ async function checkPresence(context: CommandContext): Promise<ExitCode> {
     for (let attempts = 0; canAsk(context) && attempts < MAX_ATTEMPTS;) {
       const offer = await findOffer(conclusion, context, session);
       if (offer === null) break;
+      console.line();
       const outcome = await makeOffer(offer, context);
       if (outcome === "declined") break;
       attempts += 1;
