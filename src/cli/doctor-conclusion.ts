@@ -80,7 +80,7 @@ const STEPS: readonly Step[] = [
   },
   {
     applies: hasFailed("TLS"),
-    text: (finding) => `this machine can connect to Webex securely: ${remedyOf(finding)}`,
+    text: (finding) => `this machine can connect to Webex: ${remedyOf(finding)}`,
   },
   {
     applies: hasFailed("address"),

@@ -49,7 +49,6 @@ async function checkPresence(context: CommandContext): Promise<ExitCode> {
     for (let attempts = 0; canAsk(context) && attempts < MAX_ATTEMPTS;) {
       const offer = await findOffer(conclusion, context, session);
       if (offer === null) break;
-      console.line();
       const outcome = await makeOffer(offer, context);
       if (outcome === "declined") break;
       attempts += 1;
@@ -87,7 +86,7 @@ function printing(console: CommandConsole): CheckListener {
 
 /** What runs comes last, because the line is clipped at its end. */
 export function progressText({ running, done, total }: CheckProgress): string {
-  return `${done} of ${total} checks done: ${[...new Set(running)].join(", ")} …`;
+  return `${done} of ${total} checks done, running: ${[...new Set(running)].join(", ")} …`;
 }
 
 function printConclusion(

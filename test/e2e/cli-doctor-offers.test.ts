@@ -122,7 +122,9 @@ describe("e2e: the command line: what doctor offers to do", function () {
       expect(stdout + stderr).to.not.include("[Y/n]");
     }
     const [terminal, , , pipe] = outcomes.map(({ stdout }) => stdout);
-    expect(terminal).to.match(/\d+ of 18 checks done: [^\n]*keychain/);
+    expect(terminal, "side by side").to.match(
+      /\d+ of 18 checks done, running: [^…\n]*keychain, [^…\n]*address/,
+    );
     expect(pipe).to.not.include("checks done");
     expect(pipe?.trimEnd().split("\n").at(-1)).to.equal(
       `Presence does not work until the client ID and client secret of the Webex integration are stored: ucx-webex-presence secret client --settings ${harness.settingsPath}`,

@@ -129,7 +129,7 @@ describe("cli/doctor: the conclusion", () => {
       "TLS, before the client",
       [NO_CLIENT, NO_TRUST],
       [
-        "Presence does not work until this machine can connect to Webex securely: set WebexPresence.CaFile.",
+        "Presence does not work until this machine can connect to Webex: set WebexPresence.CaFile.",
         "webexUnreachable",
       ],
     ],
