@@ -27,7 +27,7 @@ const AFFECTED_BY_CLIENT = [
 const AFFECTED_BY_KEYCHAIN = ["keychain", ...AFFECTED_BY_CLIENT];
 const NETWORK_CHECKS = ["DNS", "TLS", "proxy", "address", "clock"];
 
-/** Whether somebody is there to answer: not in a pipe, with `--json` or in continuous integration. */
+/** Whether somebody is there to answer: not in a pipe, with `--json`, or with CI set. */
 export function canAsk({ console, input }: Pick<CommandContext, "console" | "input">): boolean {
   const isAutomated = (process.env.CI ?? "") !== "";
   // Questions go to stderr.
