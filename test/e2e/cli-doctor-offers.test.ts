@@ -54,7 +54,7 @@ describe("e2e: the command line: what doctor offers to do", function () {
     run.type(`${clientId}\r${clientSecret}\r`);
     await run.waitForOutput(OFFERS_AUTHORIZATION);
     run.type("what?\rd\r");
-    const [, address = ""] = await run.waitForOutput(/Address +\S*(http[^\s\u001b]+)/);
+    const [, address = ""] = await run.waitForOutput(/Address +\S*(http:[\w/.:]+)/);
     const [, code = ""] = await run.waitForOutput(/Code +\S*?(\d{6})/);
     await approveDevice(address, code);
     const { code: exitCode, stdout } = await run.ended();

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { makeCertificates } from "../support/certificates-fixture.js";
+import { TestProxy } from "../support/http-fixture.js";
 import { requireKeychain, startKeychain, type TestKeychain } from "../support/keychain-fixture.js";
 import { startKeyring } from "../support/keyring-fixture.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 import { ALWAYS_UNLOCKED, skipOnWindows } from "../support/windows-fixture.js";
 import { CliHarness, type Finding, type JsonOutput } from "../support/cli-harness.js";
 
@@ -165,6 +167,21 @@ describe("e2e: the command line: doctor", function () {
     expect(code).to.equal(1);
     expect(finding("proxy").state).to.equal("failed");
     expect(finding("TLS").state).to.equal("skipped");
+  });
+
+  it("waits for the keychain if it has the password of the proxy", async function () {
+    requireTool(this, "tinyproxy", "tinyproxy");
+    await authorize();
+    const proxy = await TestProxy.start({ user: "user", password: "pass" });
+    try {
+      await harness.writeSettings(`WebexPresence.Proxy=http://user@127.0.0.1:${proxy.port}`);
+      await harness.run(["secret", "proxy"], "pass\n");
+      const { code, finding } = await runDoctor();
+      expect(finding("proxy")).to.deep.include({ state: "ok", hint: null });
+      expect(code).to.equal(0);
+    } finally {
+      await proxy.stop();
+    }
   });
 
   it("fails if the grant is revoked, a scope is missing, the role is lost, or sharing is off", async () => {
