@@ -171,10 +171,19 @@ describe("e2e: the command line: doctor", function () {
 
   it("waits for the keychain if it has the password of the proxy", async function () {
     requireTool(this, "tinyproxy", "tinyproxy");
+    const { authority, good: tls } = makeCertificates();
+    await harness.stop();
+    harness = await CliHarness.start(keyring.env, { tls });
+    const caFile = join(harness.folder, "ca.pem");
+    await writeFile(caFile, authority);
+    await harness.writeSettings(`WebexPresence.CaFile=${caFile}`);
     await authorize();
     const proxy = await TestProxy.start({ user: "user", password: "pass" });
     try {
-      await harness.writeSettings(`WebexPresence.Proxy=http://user@127.0.0.1:${proxy.port}`);
+      await harness.writeSettings(
+        `WebexPresence.CaFile=${caFile}`,
+        `WebexPresence.Proxy=http://user@127.0.0.1:${proxy.port}`,
+      );
       await harness.run(["secret", "proxy"], "pass\n");
       const { code, finding } = await runDoctor();
       expect(finding("proxy")).to.deep.include({ state: "ok", hint: null });
