@@ -82,7 +82,9 @@ function buildProgram(): Command {
     )
     .addOption(logDirOption());
   addCommand(program, "status", "show the status of the running worker", async (context) =>
-    (await import("./status.js")).status(context),
+    context.options.watch === true
+      ? (await import("./status-watch.js")).watchStatus(context)
+      : (await import("./status.js")).status(context),
   )
     .option("--watch", "update it every second until you stop the command")
     .addOption(logDirOption());

@@ -2,7 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { toPrintable } from "../faults/foreign-text.js";
 import type { CommandContext, ExitCode } from "./command.js";
-import { describeOtherSettings, SEVERITY_STYLES, statusLines, statusResult } from "./status.js";
+import {
+  describeOtherSettings,
+  locateStatus,
+  SEVERITY_STYLES,
+  statusLines,
+  statusResult,
+} from "./status.js";
 import { canRedraw } from "./terminal/capabilities.js";
 import { commandOf, onKeys, type Command } from "./terminal/keys.js";
 import { openScreen } from "./terminal/screen.js";
@@ -38,7 +44,8 @@ const INTERVAL_MS = 1_000;
  * every second on a terminal, as a line per change elsewhere, and with `--json` as an object per
  * change of the status file.
  */
-export async function watchStatus(context: CommandContext, files: WorkerFiles): Promise<ExitCode> {
+export async function watchStatus(context: CommandContext): Promise<ExitCode> {
+  const files = locateStatus(context.options.logDir);
   if (context.console.json) await printObjects(context, files);
   else if (canRedraw(process.stdout)) await showOnScreen(context, files);
   else await printChanges(context, files);

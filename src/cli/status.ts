@@ -69,21 +69,9 @@ const COLUMNS: readonly Column[] = [
   { heading: "ON DEMAND", align: "right", text: onDemandText },
 ];
 
-/**
- * Prints the running worker's status file, with `--watch` until the command is stopped. 1 if no
- * worker is running or it needs attention.
- */
-export async function status(context: CommandContext): Promise<ExitCode> {
-  const { console, options } = context;
-  const files = workerFiles(options.logDir);
-  if (files === null) {
-    throw new UsageError(
-      "This account has no home directory, so there is no default folder for the status file.",
-      "Pass the worker's folder: ucx-webex-presence status --log-dir <dir>",
-    );
-  }
-  if (options.watch === true)
-    return (await import("./status-watch.js")).watchStatus(context, files);
+/** Prints the running worker's status file. 1 if no worker is running or it needs attention. */
+export async function status({ console, options }: CommandContext): Promise<ExitCode> {
+  const files = locateStatus(options.logDir);
   const reading = await readStatusFile(files.status);
   if (!reading.running) {
     const { message, hint } = describeNotRunning(files, reading);
@@ -96,6 +84,16 @@ export async function status(context: CommandContext): Promise<ExitCode> {
   const { log } = files;
   console.lines(statusLines({ status: shown, log, ageMs, now: Date.now(), format: console }));
   return console.result(statusResult(files, reading));
+}
+
+/** The files of the worker whose status is to be shown. Throws a `UsageError` if there are none. */
+export function locateStatus(logDir: string | undefined): WorkerFiles {
+  const files = workerFiles(logDir);
+  if (files !== null) return files;
+  throw new UsageError(
+    "This account has no home directory, so there is no default folder for the status file.",
+    "Pass the worker's folder: ucx-webex-presence status --log-dir <dir>",
+  );
 }
 
 /** A sentence if the running worker uses another settings file than `--settings`, else null. */

@@ -41,7 +41,7 @@ export function lineLength(output: TextOutput, env: Environment = process.env): 
 
 /** As `lineLength`, for the text of `--help`, which breaks lines itself: also in a pipe. */
 export function helpLength(output: TextOutput, env: Environment = process.env): number {
-  return preferredColumns(env) ?? (output.columns || DEFAULT_COLUMNS);
+  return preferredColumns(env) ?? terminalSize(output, {}).columns;
 }
 
 /**
@@ -49,13 +49,13 @@ export function helpLength(output: TextOutput, env: Environment = process.env): 
  * next line of the terminal.
  */
 export function terminalSize(
-  { columns, rows }: TextOutput,
+  { columns = 0, rows = 0 }: TextOutput,
   env: Environment = process.env,
 ): { readonly columns: number; readonly rows: number } {
-  const actual = columns || DEFAULT_COLUMNS;
+  const actual = columns > 0 ? columns : DEFAULT_COLUMNS;
   return {
     columns: Math.min(actual, preferredColumns(env) ?? actual),
-    rows: rows || DEFAULT_ROWS,
+    rows: rows > 0 ? rows : DEFAULT_ROWS,
   };
 }
 

@@ -1,10 +1,11 @@
 import { toPrintable } from "../../faults/foreign-text.js";
-import { canRedraw } from "./capabilities.js";
+import { canRedraw, hasColors } from "./capabilities.js";
 import { onKeys, type Key } from "./keys.js";
 import type { RecordRange } from "./person-rows.js";
+import { paintStates } from "./presence-labels.js";
 import { renderPresenceTable, visibleRange, type PresenceTableModel } from "./presence-table.js";
 import { openScreen, type TerminalOutput } from "./screen.js";
-import { formatTime } from "./text.js";
+import { formatTime, paintFor } from "./text.js";
 
 const NO_RECORDS: RecordRange = { start: 0, end: 0 };
 
@@ -34,12 +35,13 @@ export function createPresenceView(
   onKey: (key: Key) => void,
 ): PresenceView {
   if (!canRedraw(output)) {
+    const paint = paintFor(hasColors(output));
     return {
       rows: 0,
       hasKeys: false,
       visible: NO_RECORDS,
       log: (text, at = Date.now()) =>
-        void output.write(`${formatTime(at)}  ${toPrintable(text)}\n`),
+        void output.write(`${formatTime(at)}  ${paintStates(toPrintable(text), paint)}\n`),
       render: () => undefined,
       close: () => undefined,
     };

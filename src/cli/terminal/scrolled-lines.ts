@@ -15,22 +15,15 @@ export class ScrolledLines {
 
   /** Scrolls if the command does so. */
   handleCommand(command: Command): void {
-    switch (command) {
-      case "up":
-        return this.#scrollTo(this.#start - 1);
-      case "down":
-        return this.#scrollTo(this.#start + 1);
-      case "pageUp":
-        return this.#scrollTo(this.#start - this.#height);
-      case "pageDown":
-        return this.#scrollTo(this.#start + this.#height);
-      case "home":
-        return this.#scrollTo(0);
-      case "end":
-        return this.#scrollTo(this.#count);
-      default:
-        return;
-    }
+    const targets: Partial<Record<Command, number>> = {
+      up: this.#start - 1,
+      down: this.#start + 1,
+      pageUp: this.#start - this.#height,
+      pageDown: this.#start + this.#height,
+      home: 0,
+      end: this.#count,
+    };
+    this.#scrollTo(targets[command] ?? this.#start);
   }
 
   /**

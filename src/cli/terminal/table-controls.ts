@@ -30,6 +30,7 @@ export class TableControls {
 
   /** What is to be shown of these people. */
   select(persons: TablePersons): TableSelection {
+    if (this.#isTyping) this.#filter.prepare(persons);
     const matches = this.#filter.matchesIn(persons);
     const { search, state } = this.#filter;
     const isShown = this.#filter.isActive || this.#isTyping;
@@ -114,7 +115,7 @@ export class TableControls {
   }
 }
 
-/** The next state, in the order of the totals, that somebody is in; null = all, between the ends. */
+/** The next state, in the order of the totals, that somebody is in; null = all of them. */
 function nextState(
   current: PresenceState | null,
   totals: ReadonlyMap<PresenceState, number>,

@@ -35,7 +35,7 @@ export class TableCursor {
     this.#uri = records[this.index(records)]?.uri ?? this.#uri;
   }
 
-  /** The records are others now: where the selected person is missing, the first one is selected. */
+  /** The records are others now: while the person is missing, the first one is selected. */
   reset(): void {
     this.#index = 0;
   }

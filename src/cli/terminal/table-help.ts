@@ -3,7 +3,7 @@ import type { FilterView } from "./person-rows.js";
 import { GAP, STATE_STYLES } from "./presence-labels.js";
 import { clip, displayWidth, fit, type Paint, type Style } from "./text.js";
 
-/** Where a key is pressed: in a table, in the text of a search, in the help, or where none works. */
+/** Where a key is pressed: in a table, in a search text, in the help, or where none selects. */
 export type KeyContext = "table" | "typing" | "help" | "none";
 
 /** The first that fits is shown. */
@@ -45,7 +45,8 @@ const COLUMNS: readonly (readonly [heading: string, meaning: string])[] = [
 ];
 /** A block, as the cursor of the terminal is hidden. */
 const TEXT_CURSOR = "█";
-const MIN_SEARCH_WIDTH = 8;
+/** Of the search text with its label, beside the rest of the line. */
+const MIN_SEARCH_WIDTH = 16;
 
 /** The keys in one line. */
 export function keyLine(context: KeyContext, columns: number): string {
@@ -79,7 +80,8 @@ export function filterLine(
   parts.push({ text: `${found} of ${total} people`, styles: ["bold"] });
   if (!isTyping) parts.push({ text: "Esc: everyone", styles: ["faint"] });
   const hasSearch = isTyping || search !== "";
-  const minWidth = hasSearch ? Math.min(columns, "Search: ".length + MIN_SEARCH_WIDTH) : 0;
+  const label = searchText(search, isTyping, Number.POSITIVE_INFINITY);
+  const minWidth = hasSearch ? Math.min(columns, MIN_SEARCH_WIDTH, displayWidth(label)) : 0;
   const widthOf = (): number =>
     parts.reduce((sum, { text }) => sum + displayWidth(text) + GAP.length, minWidth);
   while (parts.length > 0 && widthOf() - (hasSearch ? 0 : GAP.length) > columns) parts.pop();

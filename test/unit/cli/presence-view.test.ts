@@ -164,4 +164,13 @@ describe("cli/terminal/presence-view", () => {
     expect(view.rows).to.equal(0);
     expect(terminal.readNew()).to.equal("14:02:11  a line\n");
   });
+
+  it("colors the states in lines where there are colors", () => {
+    process.env.TERM = "dumb";
+    const view = createView();
+    view.log("Ada  ● available → ? unknown (stale)", new Date(2026, 2, 4, 14, 2, 11).getTime());
+    expect(terminal.readNew()).to.equal(
+      "14:02:11  Ada  \u001b[32m● available\u001b[0m → \u001b[90m? unknown\u001b[0m (stale)\n",
+    );
+  });
 });
