@@ -316,9 +316,11 @@ export class Demo {
       records: this.#tracker.records,
       repeatedNames: this.#tracker.repeatedNames,
       changes: this.#tracker.changes,
+      filter: null,
       cursor: null,
       refreshing: this.#environment.host.refreshing,
       message: null,
+      hasHelp: false,
     });
   }
 

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { commandOf } from "../../src/cli/terminal/keys.js";
 import { createPresenceView } from "../../src/cli/terminal/presence-view.js";
 import { wrap } from "../../src/cli/terminal/text.js";
 import { Demo, type DemoOptions } from "./demo.js";
@@ -127,7 +128,7 @@ function nextSteps(width: number): string[] {
 async function runDemo(options: DemoOptions): Promise<void> {
   const environment = new DemoEnvironment(manifestPath, options);
   const view = createPresenceView(process.stdout, process.stdin, (key) => {
-    if (key === "quit") stop();
+    if (commandOf(key) === "quit") stop();
   });
   process.on("uncaughtException", (error) => {
     view.close();

@@ -1,19 +1,23 @@
 import type { PresenceRecord, PresenceState } from "../presence/record.js";
-import { repeatedNamesOf, type PresenceChange } from "./terminal/presence-labels.js";
+import { SortedRecords } from "./sorted-records.js";
+import { searchKeyOf } from "./terminal/person-filter.js";
+import type { PresenceChange } from "./terminal/presence-labels.js";
 
 const MAX_CHANGES = 50;
 
 /** The latest record of each watched person, and the latest changes. */
 export class PresenceTracker {
   readonly #records = new Map<string, PresenceRecord>();
-  #sorted: readonly PresenceRecord[] | null = null;
-  #repeatedNames: ReadonlySet<string> | null = null;
+  readonly #sorted = new SortedRecords();
+  readonly #searchKeys = new Map<string, string>();
+  readonly #totals = new Map<PresenceState, number>();
+  readonly #nameCounts = new Map<string, number>();
+  readonly #repeatedNames = new Set<string>();
   #changes: readonly PresenceChange[] = [];
 
   /** Adds the records of a subscription's result. */
   add(records: readonly PresenceRecord[]): void {
-    for (const record of records) this.#records.set(record.uri, record);
-    this.#forgetDerived();
+    for (const record of records) this.#set(record);
   }
 
   /** Applies a `presence/changed`. `added` had no presence before. */
@@ -27,9 +31,8 @@ export class PresenceTracker {
       const from = this.#records.get(to.uri);
       if (from === undefined || isPending(from)) added.push(to);
       else changes.push({ at, from, to });
-      this.#records.set(to.uri, to);
+      this.#set(to);
     }
-    this.#forgetDerived();
     this.#changes = [...changes.toReversed(), ...this.#changes].slice(0, MAX_CHANGES);
     return { added, changes };
   }
@@ -44,17 +47,17 @@ export class PresenceTracker {
     );
   }
 
-  /** Sorted by name. */
+  /** Sorted by name. The array is another one whenever a record is. */
   get records(): readonly PresenceRecord[] {
-    this.#sorted ??= [...this.#records.values()].sort((a, b) =>
-      (a.displayName ?? a.uri).localeCompare(b.displayName ?? b.uri),
-    );
-    return this.#sorted;
+    return this.#sorted.records;
+  }
+
+  get searchKeys(): ReadonlyMap<string, string> {
+    return this.#searchKeys;
   }
 
   /** The names that several people have. */
   get repeatedNames(): ReadonlySet<string> {
-    this.#repeatedNames ??= repeatedNamesOf([...this.#records.values()]);
     return this.#repeatedNames;
   }
 
@@ -63,19 +66,40 @@ export class PresenceTracker {
     return this.#changes;
   }
 
+  /** The number of people in each state; states that nobody is in are missing. */
   get totals(): ReadonlyMap<PresenceState, number> {
-    const totals = new Map<PresenceState, number>();
-    for (const { state } of this.#records.values()) totals.set(state, (totals.get(state) ?? 0) + 1);
-    return totals;
+    return this.#totals;
   }
 
-  #forgetDerived(): void {
-    this.#sorted = null;
-    this.#repeatedNames = null;
+  #set(record: PresenceRecord): void {
+    const before = this.#records.get(record.uri);
+    this.#records.set(record.uri, record);
+    this.#sorted.replace(before ?? null, record);
+    if (before?.state !== record.state) {
+      if (before !== undefined) count(this.#totals, before.state, -1);
+      count(this.#totals, record.state, 1);
+    }
+    if (before?.displayName === record.displayName) return;
+    this.#searchKeys.set(record.uri, searchKeyOf(record));
+    if (before !== undefined) this.#countName(before, -1);
+    this.#countName(record, 1);
+  }
+
+  #countName({ displayName }: PresenceRecord, difference: 1 | -1): void {
+    if (displayName === null) return;
+    if (count(this.#nameCounts, displayName, difference) > 1) this.#repeatedNames.add(displayName);
+    else this.#repeatedNames.delete(displayName);
   }
 }
 
 /** Whether the worker has not requested the person's presence yet. */
 export function isPending({ reason }: PresenceRecord): boolean {
   return reason === "notReady" || reason === "disabled" || reason === "blocked";
+}
+
+function count<K>(counts: Map<K, number>, key: K, difference: 1 | -1): number {
+  const sum = (counts.get(key) ?? 0) + difference;
+  if (sum === 0) counts.delete(key);
+  else counts.set(key, sum);
+  return sum;
 }

@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from "commander";
 import { toPrintable } from "../faults/foreign-text.js";
 import { version } from "../platform/node-process.js";
 import { type CommandContext, type CommandOptions, type ExitCode, runCommand } from "./command.js";
+import { helpLength } from "./terminal/capabilities.js";
 
 type CommandHandler = (context: CommandContext, args: readonly string[]) => Promise<ExitCode>;
 
@@ -28,7 +29,11 @@ function buildProgram(): Command {
     .helpCommand(false)
     .exitOverride()
     .configureHelp({ minWidthToWrap: MIN_HELP_TEXT_WIDTH })
-    .configureOutput({ outputError: (text, write) => write(describeUsageError(text)) })
+    .configureOutput({
+      outputError: (text, write) => write(describeUsageError(text)),
+      getOutHelpWidth: () => helpLength(process.stdout),
+      getErrHelpWidth: () => helpLength(process.stderr),
+    })
     .showHelpAfterError("Run with --help for usage.");
   program.command("worker").description("run the worker (see worker --help)").allowUnknownOption();
 
@@ -77,8 +82,12 @@ function buildProgram(): Command {
     )
     .addOption(logDirOption());
   addCommand(program, "status", "show the status of the running worker", async (context) =>
-    (await import("./status.js")).status(context),
-  ).addOption(logDirOption());
+    context.options.watch === true
+      ? (await import("./status-watch.js")).watchStatus(context)
+      : (await import("./status.js")).status(context),
+  )
+    .option("--watch", "update it every second until you stop the command")
+    .addOption(logDirOption());
   addCommand(
     program,
     "watch",

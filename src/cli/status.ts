@@ -21,7 +21,9 @@ import {
   settingsPathFor,
   workerFiles,
   type OrganizationOfAnyVersion,
+  type StatusFileResult,
   type StatusOfAnyVersion,
+  type WorkerFiles,
 } from "./worker-files.js";
 
 interface Column {
@@ -37,7 +39,7 @@ const PHASES: Readonly<Record<WorkerStatus["phase"], readonly [string, Style]>> 
   polling: ["polling", "green"],
   stopping: ["stopping", "yellow"],
 };
-const SEVERITY_STYLES: Readonly<Record<Problem["severity"], Style>> = {
+export const SEVERITY_STYLES: Readonly<Record<Problem["severity"], Style>> = {
   error: "red",
   warning: "yellow",
   info: "grey",
@@ -69,29 +71,50 @@ const COLUMNS: readonly Column[] = [
 
 /** Prints the running worker's status file. 1 if no worker is running or it needs attention. */
 export async function status({ console, options }: CommandContext): Promise<ExitCode> {
-  const files = workerFiles(options.logDir);
-  if (files === null) {
-    throw new UsageError(
-      "This account has no home directory, so there is no default folder for the status file.",
-      "Pass the worker's folder: ucx-webex-presence status --log-dir <dir>",
-    );
-  }
-  const { status: file, log } = files;
-  const reading = await readStatusFile(file);
-  const ageSeconds = reading.ageMs === null ? null : Math.round(reading.ageMs / 1000);
+  const files = locateStatus(options.logDir);
+  const reading = await readStatusFile(files.status);
   if (!reading.running) {
-    const { message: why, hint } = describeNotRunning(files, reading);
-    console.error(why, hint);
-    return console.result({ ...reading.status, ok: false, running: false, file, ageSeconds, why });
+    const { message, hint } = describeNotRunning(files, reading);
+    console.error(message, hint);
+    return console.result(statusResult(files, reading));
   }
-  const { path } = reading.status.settings;
-  if (options.settings !== undefined && settingsPathFor(options.settings) !== path) {
-    console.note(`The running worker uses a different settings file: ${path}`);
-  }
+  const otherSettings = describeOtherSettings(options.settings, reading.status);
+  if (otherSettings !== null) console.note(otherSettings);
   const { status: shown, ageMs } = reading;
+  const { log } = files;
   console.lines(statusLines({ status: shown, log, ageMs, now: Date.now(), format: console }));
-  const ok = !needsAttention(reading.status);
-  return console.result({ ...reading.status, ok, running: true, file, ageSeconds });
+  return console.result(statusResult(files, reading));
+}
+
+/** The files of the worker whose status is to be shown. Throws a `UsageError` if there are none. */
+export function locateStatus(logDir: string | undefined): WorkerFiles {
+  const files = workerFiles(logDir);
+  if (files !== null) return files;
+  throw new UsageError(
+    "This account has no home directory, so there is no default folder for the status file.",
+    "Pass the worker's folder: ucx-webex-presence status --log-dir <dir>",
+  );
+}
+
+/** A sentence if the running worker uses another settings file than `--settings`, else null. */
+export function describeOtherSettings(
+  settings: string | undefined,
+  { settings: { path } }: StatusOfAnyVersion,
+): string | null {
+  if (settings === undefined || settingsPathFor(settings) === path) return null;
+  return `The running worker uses a different settings file: ${path}`;
+}
+
+/** The JSON object of `--json`. */
+export function statusResult(files: WorkerFiles, reading: StatusFileResult) {
+  const { status: file } = files;
+  const ageSeconds = reading.ageMs === null ? null : Math.round(reading.ageMs / 1000);
+  if (reading.running) {
+    const ok = !needsAttention(reading.status);
+    return { ...reading.status, ok, running: true, file, ageSeconds };
+  }
+  const { message: why } = describeNotRunning(files, reading);
+  return { ...reading.status, ok: false, running: false, file, ageSeconds, why };
 }
 
 /** Whether an administrator needs to act. Not while the worker is disabled. */

@@ -14,10 +14,10 @@ import { needsAttention } from "./status.js";
 import { UsageError } from "./terminal/input.js";
 import type { Key } from "./terminal/keys.js";
 import { changeText, displayNameOf, stateText, uniqueNameOf } from "./terminal/presence-labels.js";
-import { totalsText, type PresenceTableModel } from "./terminal/presence-table.js";
+import { totalsText } from "./terminal/presence-table.js";
 import { createPresenceView, type PresenceView } from "./terminal/presence-view.js";
-import { TableCursor } from "./terminal/table-cursor.js";
-import { withLocalTimes } from "./terminal/text.js";
+import { TableControls } from "./terminal/table-controls.js";
+import { phaseText, presenceTable, problemTexts } from "./watch-table.js";
 import { WorkerClient } from "./worker-client.js";
 import { settingsPathFor } from "./worker-files.js";
 
@@ -80,15 +80,12 @@ async function showLive(
 ): Promise<ExitCode> {
   const quit = new AbortController();
   const keys = new Emitter<{ readonly pressed: Key }>();
-  keys.on("pressed", (key) => {
-    if (key === "quit") quit.abort();
-  });
   const view = createPresenceView(process.stdout, process.stdin, (key) => {
     keys.emit("pressed", key);
   });
   const stopSignal = AbortSignal.any([signal, quit.signal]);
   try {
-    const following = followPresence(worker, view, keys, uris, stopSignal);
+    const following = followPresence(worker, view, keys, uris, stopSignal, () => quit.abort());
     await untilStopped(following, worker, stopSignal);
     return 0;
   } finally {
@@ -169,8 +166,8 @@ async function fetchEveryone(worker: WorkerClient): Promise<readonly PresenceRec
 }
 
 /**
- * Subscribes to presence, and shows it and the worker's status until the signal fires; keys select
- * a person and refresh them. Rejects if a request fails, except one for a refresh.
+ * Subscribes to presence, and shows it and the worker's status until the signal fires; keys search,
+ * select a person, refresh them, and quit. Rejects if a request fails, except one for a refresh.
  */
 async function followPresence(
   worker: WorkerClient,
@@ -178,9 +175,10 @@ async function followPresence(
   keys: Emitter<{ readonly pressed: Key }>,
   uris: readonly string[],
   signal: AbortSignal,
+  quit: () => void,
 ): Promise<void> {
   const tracker = new PresenceTracker();
-  const cursor = new TableCursor();
+  const controls = new TableControls();
   let latest = null as WorkerStatus | null;
   let lastMessages = "";
   let isSwept = false;
@@ -206,9 +204,8 @@ async function followPresence(
   };
 
   const draw = (): void => {
-    if (latest === null) return;
-    const index = view.hasKeys ? cursor.index(tracker.records) : null;
-    view.render(tableModel(latest, tracker, index, refreshes));
+    if (latest !== null)
+      view.render(presenceTable(latest, tracker, controls, refreshes, view.hasKeys));
   };
   const refreshes: PersonRefreshes = new PersonRefreshes({
     get: (params) => worker.request("presence/get", params),
@@ -217,18 +214,30 @@ async function followPresence(
     now: Date.now,
     onChange: draw,
   });
+  // Once for all keys of a paste, each of which may start another search.
+  let drawing: NodeJS.Immediate | null = null;
+  const drawSoon = (): void => {
+    drawing ??= setImmediate(() => {
+      drawing = null;
+      draw();
+    });
+  };
+  const refreshSelected = (): void => {
+    const { records, cursor } = controls.select(tracker);
+    const selected = records[cursor];
+    if (selected === undefined) return;
+    void refreshes.refresh(selected).then((record) => {
+      if (record !== null) tracker.refresh([record]);
+      draw();
+    });
+  };
   const handleKey = (key: Key): void => {
     const { start, end } = view.visible;
     refreshes.clearMessage();
-    cursor.handleKey(key, tracker.records, end - start);
-    const selected = tracker.records[cursor.index(tracker.records)];
-    if (key === "refresh" && selected !== undefined) {
-      void refreshes.refresh(selected).then((record) => {
-        if (record !== null) tracker.refresh([record]);
-        draw();
-      });
-    }
-    draw();
+    const action = controls.handleKey(key, tracker, end - start);
+    if (action === "quit") quit();
+    else if (action === "refresh") refreshSelected();
+    drawSoon();
   };
 
   keys.on("pressed", handleKey);
@@ -241,9 +250,11 @@ async function followPresence(
     if (tick % TICKS_PER_REFRESH === 0) {
       handleStatus(await worker.request<WorkerStatus>("worker/status"));
       const { start, end } = view.visible;
-      const visible = tracker.records.slice(start, end).map(({ uri }) => uri);
+      const visible = controls.select(tracker).records.slice(start, end);
       if (visible.length > 0) {
-        const { records } = await worker.request<Records>("presence/getMany", { uris: visible });
+        const { records } = await worker.request<Records>("presence/getMany", {
+          uris: visible.map(({ uri }) => uri),
+        });
         tracker.refresh(records);
         for (const record of records) refreshes.handleRecord(record);
       }
@@ -251,69 +262,4 @@ async function followPresence(
     draw();
     await sleep(TICK_MS, undefined, { signal }).catch(() => undefined);
   }
-}
-
-function tableModel(
-  status: WorkerStatus,
-  tracker: PresenceTracker,
-  cursor: number | null,
-  { refreshing, message }: PersonRefreshes,
-): PresenceTableModel {
-  const { records, repeatedNames, totals, changes } = tracker;
-  const { phase, organizations } = status;
-  const names = organizationNames(status);
-  const sweeping = organizations.filter(({ lastSweep }) => lastSweep === null);
-  const now = Date.now();
-  const persons = sum(sweeping.map(({ sweepProgress }) => sweepProgress?.persons ?? 0));
-  return {
-    now,
-    title: names === "" ? "Webex presence" : `Webex presence of ${names}`,
-    summary: summaryText(status),
-    notes: phase === "polling" ? [] : [phaseText(status)],
-    problems: problemTexts(status, now),
-    sweep: phase === "polling" && sweeping.length > 0 ? { persons, expected: null } : null,
-    totals,
-    records,
-    repeatedNames,
-    changes,
-    cursor,
-    refreshing,
-    message,
-  };
-}
-
-function organizationNames({ organizations }: WorkerStatus): string {
-  return organizations.map(({ orgName }) => orgName).join(", ");
-}
-
-function phaseText(status: WorkerStatus): string {
-  switch (status.phase) {
-    case "starting":
-      return "The worker is reading its settings.";
-    case "disabled":
-      return "The worker is disabled. To see presence, set WebexPresence.Enable=1 in the settings.";
-    case "blocked":
-      return "The worker is blocked: action is required before it can read presence.";
-    case "polling":
-      return `The worker is polling the presence of ${organizationNames(status)}.`;
-    case "stopping":
-      return "The worker is stopping.";
-  }
-}
-
-function problemTexts({ problems }: WorkerStatus, now: number): string[] {
-  return problems
-    .filter(({ severity }) => severity !== "info")
-    .map(({ severity, message, hint }) => withLocalTimes(`${severity}: ${message} → ${hint}`, now));
-}
-
-function summaryText({ phase, organizations }: WorkerStatus): string {
-  if (organizations.length === 0) return phase;
-  const lastMinute = sum(organizations.map(({ requests }) => requests.lastMinute));
-  const limit = sum(organizations.map(({ requests }) => requests.perMinuteLimit));
-  return `${phase}, ${lastMinute} of ${limit} requests/min`;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

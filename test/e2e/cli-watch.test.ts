@@ -104,6 +104,32 @@ describe("e2e: the command line: watch with an authorization", function () {
       expect((await run.ended()).code).to.equal(0);
     });
 
+    it("finds a person by / and by their state, and shows everyone again at Esc", async () => {
+      const people = harness.webex.people();
+      for (const { emails } of people) harness.webex.setStatus(emails[0]!, "active");
+      const person = people[4]!;
+      harness.webex.setStatus(person.emails[0]!, "meeting");
+      const run = watchInTerminal();
+      await run.waitForOutput(/12 people/);
+      // No key of the text is a command.
+      run.type(`/${person.displayName.toLowerCase()} sfq`);
+      await run.waitForOutput(/Search: .* sfq█.*0 of 12 people/);
+      await run.waitForOutput(/Nobody matches\./);
+      run.type("\u007f\u007f\u007f\u007f\r");
+      await run.waitForOutput(selected(person.displayName));
+      await run.waitForOutput(/1 of 12 people.*Esc: everyone/);
+      run.type("ss");
+      await run.waitForOutput(/State: ■ in a meeting.*1 of 12 people/);
+      run.type("\u001b");
+      // The heading moves up to where the search was.
+      // eslint-disable-next-line no-control-regex -- a position and a style
+      await run.waitForOutput(/\u001b\[4;1H\u001b\[1m {2}NAME/);
+      run.type("?");
+      await run.waitForOutput(/search by name or address/);
+      run.type("xq");
+      expect((await run.ended()).code).to.equal(0);
+    });
+
     it("says why a person was not refreshed", async () => {
       await harness.writeSettings("WebexPresence.Enable=0");
       const run = watchInTerminal("ada@example.com", "bo@example.com");

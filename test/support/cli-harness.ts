@@ -137,7 +137,10 @@ export class CliHarness {
     await webex.start(tls === undefined ? {} : { tls });
     const folder = await mkdtemp(join(tmpdir(), "ucx-cli-"));
     const clean = Object.fromEntries(
-      Object.entries(env).filter(([name]) => !/^((https?|all|no)_proxy|programdata)$/i.test(name)),
+      Object.entries(env).filter(
+        ([name]) =>
+          !/^((https?|all|no)_proxy|programdata|columns|lines|force_color|no_color)$/i.test(name),
+      ),
     );
     const harness = new CliHarness(webex, folder, {
       ...clean,
@@ -164,9 +167,13 @@ export class CliHarness {
   }
 
   /** Launches a command with the harness's settings. `input: null` leaves stdin open. */
-  launch(args: readonly string[], input: string | null = ""): CliRun {
+  launch(
+    args: readonly string[],
+    input: string | null = "",
+    variables: NodeJS.ProcessEnv = {},
+  ): CliRun {
     const command = [process.execPath, CLI, ...args, "--settings", this.settingsPath] as const;
-    return this.#start(command, this.env, input);
+    return this.#start(command, { ...this.env, ...variables }, input);
   }
 
   /** Launches a command in a pseudoterminal with colors (`script` of util-linux). */
@@ -175,11 +182,14 @@ export class CliHarness {
     { columns, rows }: { readonly columns: number; readonly rows: number },
     variables: NodeJS.ProcessEnv = {},
   ): CliRun {
-    const words = [process.execPath, CLI, ...args, "--settings", this.settingsPath];
+    // A shell may set COLUMNS itself, so what it launches sets the variables.
+    const settings = Object.entries(variables).map(([name, value]) => `${name}=${value ?? ""}`);
+    const launched = [process.execPath, CLI, ...args, "--settings", this.settingsPath];
+    const words = ["env", ...settings, ...launched];
     const quoted = words.map((word) => `'${word}'`).join(" ");
     const command = `stty cols ${columns} rows ${rows}; exec ${quoted}`;
     // With CI set, Node reports a terminal without colors.
-    const { CI: _ci, NO_COLOR: _noColor, ...env } = this.env;
+    const { CI: _ci, ...env } = this.env;
     const inTerminal = ["script", "-qec", command, "/dev/null"] as const;
     return this.#start(inTerminal, { ...env, TERM: "xterm-256color", ...variables }, null);
   }

@@ -1,19 +1,15 @@
-import type { WriteStream } from "node:tty";
-
 import { toPrintable, toPrintableJson } from "../../faults/foreign-text.js";
+import { canRedraw, hasColors, lineLength, type TextOutput } from "./capabilities.js";
 import { clip, paintFor, toPrintableStyled, wrap, type Paint, type Style } from "./text.js";
 
-type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns" | "hasColors">>;
+type Output = NodeJS.WritableStream & TextOutput;
 
-const MAX_WIDTH = 110;
-/** For terminals that report no width, or 0, such as a serial line or a bare pseudoterminal. */
-const DEFAULT_WIDTH = 80;
 const CLEAR_LINE = "\r\u001b[K";
 
 /**
  * The output of a command. With `--json`, stdout receives one JSON object and nothing else, and
- * texts for the user go to stderr. Only terminals get colors (https://no-color.org) and wrapped
- * lines. Whatever a text contains, only styles and printable characters reach the outputs.
+ * texts for the user go to stderr. `capabilities.ts` decides on colors and on the length of lines.
+ * Whatever a text contains, only styles and printable characters reach the outputs.
  */
 export class CommandConsole {
   readonly json: boolean;
@@ -28,17 +24,17 @@ export class CommandConsole {
     this.#stdout = stdout;
     this.#stderr = stderr;
     this.#text = json ? stderr : stdout;
-    this.paint = paintFor(this.#text.hasColors?.() === true);
+    this.paint = paintFor(hasColors(this.#text));
   }
 
   /** Whether texts go to a terminal that can clear a line. */
   get isTerminal(): boolean {
-    return this.#text.isTTY === true && process.env.TERM !== "dumb";
+    return canRedraw(this.#text);
   }
 
-  /** The maximum length of a line of text; infinite unless it goes to a terminal. */
+  /** The maximum length of a line of text; may be infinite. */
   get width(): number {
-    return widthOf(this.#text);
+    return lineLength(this.#text);
   }
 
   /** Prints lines of the result, unless `--json` replaces it. */
@@ -77,7 +73,7 @@ export class CommandConsole {
     this.#printLabelled("Error:", message, "red", "bold");
     if (hint === undefined) return;
     const indent = " ".repeat("Error: ".length);
-    for (const line of wrap(`→ ${toPrintable(hint)}`, widthOf(this.#stderr) - indent.length, 2))
+    for (const line of wrap(`→ ${toPrintable(hint)}`, lineLength(this.#stderr) - indent.length, 2))
       this.#stderr.write(`${indent}${line}\n`);
   }
 
@@ -97,10 +93,15 @@ export class CommandConsole {
     return value.ok ? 0 : 1;
   }
 
+  /** Prints one of several objects, in a line of its own (https://jsonlines.org). */
+  jsonLine(value: object): void {
+    this.#stdout.write(`${toPrintableJson(value)}\n`);
+  }
+
   #printLabelled(label: string, text: string, ...styles: readonly Style[]): void {
     this.#clearProgress();
-    const paint = paintFor(this.#stderr.hasColors?.() === true);
-    const lines = wrap(`${label} ${toPrintable(text)}`, widthOf(this.#stderr), label.length + 1);
+    const paint = paintFor(hasColors(this.#stderr));
+    const lines = wrap(`${label} ${toPrintable(text)}`, lineLength(this.#stderr), label.length + 1);
     this.#stderr.write(`${lines.join("\n").replace(label, paint(label, ...styles))}\n`);
   }
 
@@ -109,9 +110,4 @@ export class CommandConsole {
     this.#hasProgress = false;
     this.#text.write(CLEAR_LINE);
   }
-}
-
-function widthOf({ isTTY, columns = 0 }: Output): number {
-  if (isTTY !== true) return Number.POSITIVE_INFINITY;
-  return Math.min(MAX_WIDTH, (columns > 0 ? columns : DEFAULT_WIDTH) - 1);
 }

@@ -1,68 +1,150 @@
+import { StringDecoder } from "node:string_decoder";
 import type { ReadStream } from "node:tty";
 
 import type { Disposer } from "../../faults/emitter.js";
 
-export type Key = "quit" | "refresh" | "up" | "down" | "pageUp" | "pageDown" | "home" | "end";
+type KeyName =
+  | "up"
+  | "down"
+  | "pageUp"
+  | "pageDown"
+  | "home"
+  | "end"
+  | "enter"
+  | "escape"
+  | "backspace"
+  | "clearLine"
+  | "interrupt";
+
+/** A key that a user pressed. */
+export type Key =
+  { readonly name: KeyName } | { readonly name: "character"; readonly character: string };
+
+/** What a key does in a table while no text is being typed. */
+export type Command =
+  | Exclude<KeyName, "enter" | "backspace" | "clearLine" | "interrupt">
+  | "quit"
+  | "refresh"
+  | "search"
+  | "nextState"
+  | "previousState"
+  | "help";
 
 const ESCAPE = "\u001b";
 // In raw mode, Ctrl+C and Ctrl+D arrive as characters instead of signals.
-const KEYS: Readonly<Record<string, Key>> = {
-  q: "quit",
-  Q: "quit",
-  "\u0003": "quit",
-  "\u0004": "quit",
-  f: "refresh",
-  F: "refresh",
+const NAMED_KEYS: Readonly<Record<string, KeyName>> = {
+  "\u0003": "interrupt",
+  "\u0004": "interrupt",
+  "\r": "enter",
+  "\n": "enter",
+  "\u0008": "backspace",
+  "\u007f": "backspace",
+  "\u0015": "clearLine",
+  [ESCAPE]: "escape",
   // Arrows come with a bracket or, from a keypad in application mode, with an O. Terminals differ
   // in Home and End.
-  "[A": "up",
-  OA: "up",
-  "[B": "down",
-  OB: "down",
-  "[5~": "pageUp",
-  "[6~": "pageDown",
-  "[H": "home",
-  OH: "home",
-  "[1~": "home",
-  "[7~": "home",
-  "[F": "end",
-  OF: "end",
-  "[4~": "end",
-  "[8~": "end",
+  [`${ESCAPE}[A`]: "up",
+  [`${ESCAPE}OA`]: "up",
+  [`${ESCAPE}[B`]: "down",
+  [`${ESCAPE}OB`]: "down",
+  [`${ESCAPE}[5~`]: "pageUp",
+  [`${ESCAPE}[6~`]: "pageDown",
+  [`${ESCAPE}[H`]: "home",
+  [`${ESCAPE}OH`]: "home",
+  [`${ESCAPE}[1~`]: "home",
+  [`${ESCAPE}[7~`]: "home",
+  [`${ESCAPE}[F`]: "end",
+  [`${ESCAPE}OF`]: "end",
+  [`${ESCAPE}[4~`]: "end",
+  [`${ESCAPE}[8~`]: "end",
+};
+const COMMANDS: Readonly<Record<string, Command>> = {
+  q: "quit",
+  Q: "quit",
+  f: "refresh",
+  F: "refresh",
+  "/": "search",
+  s: "nextState",
+  S: "previousState",
+  "?": "help",
 };
 /** One key: an escape sequence (ECMA-48), which may be incomplete at the end, or a character. */
 // eslint-disable-next-line no-control-regex -- terminals send these
-const TOKEN = /\u001b(?:\[[\d;?]*(?:[A-Za-z~]|$)|O(?:[A-Za-z]|$)|$)?|[^]/g;
+const TOKEN = /\u001b(?:\[[\d;?]*(?:[A-Za-z~]|$)|O(?:[A-Za-z]|$))?|[^]/gu;
 // eslint-disable-next-line no-control-regex -- terminals send these
 const INCOMPLETE = /^\u001b(?:\[[\d;?]*|O)?$/;
+/** A terminal sends an escape sequence at once. After that time, it was the key Esc. */
+const ESCAPE_TIMEOUT_MS = 100;
 
-/** Finds the keys in what a terminal sends in raw mode; others are ignored. */
+/** Finds the keys in what a terminal sends in raw mode; unknown sequences are ignored. */
 export class KeyParser {
   #partial = "";
+
+  /** Whether `feed` has kept something that `flush` would return as a key. */
+  get isIncomplete(): boolean {
+    return this.#partial !== "";
+  }
 
   /** An escape sequence that ends in the middle of a chunk continues in the next one. */
   feed(chunk: string): Key[] {
     const text = this.#partial + chunk;
     this.#partial = "";
     const keys: Key[] = [];
-    for (const [token] of text.matchAll(TOKEN)) {
-      if (INCOMPLETE.test(token)) this.#partial = token;
-      const key = KEYS[token.startsWith(ESCAPE) ? token.slice(ESCAPE.length) : token];
-      if (key !== undefined) keys.push(key);
+    for (const match of text.matchAll(TOKEN)) {
+      const [token] = match;
+      if (INCOMPLETE.test(token) && match.index + token.length === text.length) {
+        this.#partial = token;
+        continue;
+      }
+      const name = NAMED_KEYS[token];
+      if (name !== undefined) keys.push({ name });
+      else if (!/^\p{Control}/u.test(token)) keys.push({ name: "character", character: token });
     }
     return keys;
+  }
+
+  /** To be called when nothing follows: an Esc that begins no sequence is a key. */
+  flush(): Key[] {
+    const isEscape = this.#partial === ESCAPE;
+    this.#partial = "";
+    return isEscape ? [{ name: "escape" }] : [];
+  }
+}
+
+/** What a key does in a table while no text is being typed; null = nothing. */
+export function commandOf(key: Key): Command | null {
+  switch (key.name) {
+    case "character":
+      return COMMANDS[key.character] ?? null;
+    case "interrupt":
+      return "quit";
+    case "enter":
+    case "backspace":
+    case "clearLine":
+      return null;
+    default:
+      return key.name;
   }
 }
 
 /** Reports keys. Until disposed, the terminal does not echo them. */
 export function onKeys(input: ReadStream, listener: (key: Key) => void): Disposer {
   const parser = new KeyParser();
+  // A character may arrive in pieces.
+  const decoder = new StringDecoder("utf8");
+  let timer: NodeJS.Timeout | undefined;
   const handleData = (chunk: Buffer): void => {
-    for (const key of parser.feed(chunk.toString("latin1"))) listener(key);
+    clearTimeout(timer);
+    for (const key of parser.feed(decoder.write(chunk))) listener(key);
+    if (!parser.isIncomplete) return;
+    timer = setTimeout(() => {
+      for (const key of parser.flush()) listener(key);
+    }, ESCAPE_TIMEOUT_MS);
   };
   input.setRawMode(true);
   input.on("data", handleData);
   return () => {
+    clearTimeout(timer);
     input.off("data", handleData);
     input.setRawMode(false);
     input.pause();

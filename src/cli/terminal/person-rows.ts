@@ -1,5 +1,5 @@
 import { toPrintable } from "../../faults/foreign-text.js";
-import type { PresenceRecord } from "../../presence/record.js";
+import type { PresenceRecord, PresenceState } from "../../presence/record.js";
 import {
   displayNameOf,
   GAP,
@@ -10,11 +10,24 @@ import {
 } from "./presence-labels.js";
 import { clip, fit, type Paint, type Style } from "./text.js";
 
+/** What a search and a filter are. */
+export interface FilterView {
+  readonly search: string;
+  /** Whether the search text is being typed. */
+  readonly isTyping: boolean;
+  /** Null = any. */
+  readonly state: PresenceState | null;
+  /** The number of people without it. */
+  readonly total: number;
+}
+
 /** What the rows show: one person each. */
 export interface PersonRows {
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly records: readonly PresenceRecord[];
+  /** What has left people out of `records`; null = nothing. */
+  readonly filter: FilterView | null;
   /** The names that several people have: the address tells them apart. */
   readonly repeatedNames: ReadonlySet<string>;
   /** The latest first. */
@@ -82,7 +95,9 @@ export function renderPersonRows(
     lines.push((isSelected ? margin : blankMargin) + cells.join(GAP));
   }
   if (end - start < records.length && lines.length < height)
-    lines.push(paint(clip(hiddenText(rows, { start, end }), width), "faint"));
+    lines.push(paint(clip(`${start + 1}–${end} of ${records.length} people`, width), "faint"));
+  if (records.length === 0 && rows.filter !== null)
+    lines.push(paint(clip(`${blankMargin}Nobody matches.`, width), "faint"));
   return lines;
 }
 
@@ -98,11 +113,6 @@ export function visibleRecords({ records, cursor }: PersonRows, height: number):
   const shown = cursor === null || capacity > 1 ? capacity - 1 : capacity;
   const start = Math.max(0, Math.min((cursor ?? 0) - Math.floor(shown / 2), count - shown));
   return { start, end: start + shown };
-}
-
-function hiddenText({ records, cursor }: PersonRows, { start, end }: RecordRange): string {
-  if (cursor !== null) return `${start + 1}–${end} of ${records.length} people`;
-  return `and ${records.length - end} more: enlarge the window to see them`;
 }
 
 /**

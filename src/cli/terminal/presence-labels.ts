@@ -5,7 +5,7 @@ import {
   type StateWording,
 } from "../../presence/presence-wording.js";
 import type { PresenceRecord, PresenceState } from "../../presence/record.js";
-import { displayWidth, type Style } from "./text.js";
+import { displayWidth, type Paint, type Style } from "./text.js";
 
 export interface PresenceChange {
   /** Milliseconds since 1970. */
@@ -52,16 +52,13 @@ export function stateText({ state, reason }: Pick<PresenceRecord, "state" | "rea
   return `${symbol} ${label}${reason === null ? "" : ` (${REASON_WORDING[reason].label})`}`;
 }
 
-/** The names that several people have, so that the name alone does not tell who is meant. */
-export function repeatedNamesOf(records: readonly PresenceRecord[]): ReadonlySet<string> {
-  const seen = new Set<string>();
-  const repeated = new Set<string>();
-  for (const { displayName } of records) {
-    if (displayName === null) continue;
-    if (seen.has(displayName)) repeated.add(displayName);
-    else seen.add(displayName);
-  }
-  return repeated;
+/** Gives the states in a line, as `stateText` writes them, their colors. */
+export function paintStates(text: string, paint: Paint): string {
+  return Object.values(STATE_STYLES).reduce(
+    (painted, { symbol, label, styles }) =>
+      painted.replaceAll(`${symbol} ${label}`, (state) => paint(state, ...styles)),
+    text,
+  );
 }
 
 /** As `uniqueNameOf`, or the address alone if both take more than `width` columns. */

@@ -13,6 +13,8 @@ import {
   uniqueNameWithin,
   type PresenceChange,
 } from "./presence-labels.js";
+import type { ScreenSize } from "./screen.js";
+import { filterLine, helpLines, keyLine } from "./table-help.js";
 import {
   clip,
   displayWidth,
@@ -37,14 +39,10 @@ export interface PresenceTableModel extends PersonRows {
   readonly sweep: { readonly persons: number; readonly expected: number | null } | null;
   /** The number of known people in each state. */
   readonly totals: ReadonlyMap<PresenceState, number>;
-  /** The answer to the user's latest key, shown instead of the help; null = none. */
+  /** The answer to the user's latest key, shown instead of the keys; null = none. */
   readonly message: string | null;
-}
-
-export interface TableSize {
-  readonly columns: number;
-  readonly rows: number;
-  readonly hasColors: boolean;
+  /** Whether the explanation of keys and columns is shown instead of the people. */
+  readonly hasHelp: boolean;
 }
 
 const MAX_CHANGES = 6;
@@ -53,50 +51,52 @@ const MIN_TITLE_WIDTH = 22;
 const SINGLE_LINE_TOTALS_WIDTH = 150;
 const MAX_MESSAGE_LINES = 3;
 const MORE = " …";
-/** The first that fits is shown. */
-const HELP = [
-  "q: quit. FOR: time in this state. AGE: time since Webex confirmed it.",
-  "q: quit. FOR: in this state. AGE: since confirmed.",
-  "q: quit",
-];
-const HELP_WITH_CURSOR = [
-  "↑ ↓ PgUp PgDn: select. f: refresh. q: quit. FOR: time in this state. AGE: time since Webex confirmed it.",
-  "↑ ↓ select  f refresh  q quit  FOR: in this state  AGE: since confirmed",
-  "↑ ↓ select  f refresh  q quit  AGE: since confirmed",
-  "↑ ↓ select  f refresh  q quit",
-  "f refresh  q quit",
-];
+/** While fewer rows are left, a search leaves no space for the latest changes. */
+const MIN_ROWS_FOR_CHANGES_WITH_FILTER = 24;
 
 /** Renders at most `rows` lines of at most `columns` columns each. */
-export function renderPresenceTable(model: PresenceTableModel, size: TableSize): string[] {
+export function renderPresenceTable(model: PresenceTableModel, size: ScreenSize): string[] {
   const paint = paintFor(size.hasColors);
   const { header, footer, height } = layOut(model, size, paint);
-  const table = padLines(renderPersonRows(model, height, size.columns, paint), height);
+  const lines = model.hasHelp
+    ? helpLines(height, size.columns, paint)
+    : renderPersonRows(model, height, size.columns, paint);
+  const table = padLines(lines, height);
   return [...header, ...table, ...footer].slice(0, size.rows);
 }
 
 /** Returns which records a table of this size shows. */
-export function visibleRange(model: PresenceTableModel, size: TableSize): RecordRange {
+export function visibleRange(model: PresenceTableModel, size: ScreenSize): RecordRange {
   return visibleRecords(model, layOut(model, size, paintFor(false)).height);
 }
 
 /** The lines above and below the people, and the height that is left for them. */
-function layOut(model: PresenceTableModel, size: TableSize, paint: Paint) {
-  const header = [
-    titleLine(model, size.columns, paint),
-    ...noteLines(model, size, paint),
-    ...summaryLines(model, size, paint),
-  ];
+function layOut(model: PresenceTableModel, size: ScreenSize, paint: Paint) {
+  const title = titleLine(model, size.columns, paint);
+  const header = model.hasHelp
+    ? [title, ""]
+    : [
+        title,
+        ...noteLines(model, size, paint),
+        ...summaryLines(model, size, paint),
+        ...filterLines(model, size, paint),
+      ];
+  const hasChanges =
+    !model.hasHelp && size.rows >= (model.filter === null ? 8 : MIN_ROWS_FOR_CHANGES_WITH_FILTER);
   const footer = [
-    ...(size.rows < 8 ? [] : changeLines(model, size, paint)),
+    ...(hasChanges ? changeLines(model, size, paint) : []),
     ...footerLines(model, size, paint),
   ];
   return { header, footer, height: Math.max(1, size.rows - header.length - footer.length) };
 }
 
+function filterLines({ filter, records }: PresenceTableModel, size: ScreenSize, paint: Paint) {
+  return filter === null ? [] : [filterLine(filter, records.length, size.columns, paint)];
+}
+
 function footerLines(
-  { message, cursor }: PresenceTableModel,
-  { columns, rows }: TableSize,
+  { message, cursor, hasHelp, filter }: PresenceTableModel,
+  { columns, rows }: ScreenSize,
   paint: Paint,
 ): string[] {
   if (message !== null) {
@@ -108,9 +108,14 @@ function footerLines(
     });
   }
   if (rows < 8) return [];
-  const texts = cursor === null ? HELP : HELP_WITH_CURSOR;
-  const text = texts.find((each) => displayWidth(each) <= columns) ?? texts.at(-1) ?? "";
-  return [paint(clip(text, columns), "faint")];
+  const keys = hasHelp
+    ? "help"
+    : cursor === null
+      ? "none"
+      : filter?.isTyping === true
+        ? "typing"
+        : "table";
+  return [paint(keyLine(keys, columns), "faint")];
 }
 
 /** The number of people that a table of this height can show below a note of one line. */
@@ -136,7 +141,7 @@ function titleLine({ title, summary }: PresenceTableModel, columns: number, pain
 /** Notes and problems take up to a third of the height, the problems at least half of that. */
 function noteLines(
   { notes, problems }: PresenceTableModel,
-  { columns, rows }: TableSize,
+  { columns, rows }: ScreenSize,
   paint: Paint,
 ): string[] {
   const height = Math.floor(rows / 3.5);
@@ -170,26 +175,31 @@ function problemLines(problems: readonly string[], height: number, columns: numb
 }
 
 function summaryLines(
-  { sweep, totals }: PresenceTableModel,
-  { columns, rows }: TableSize,
+  { sweep, totals, filter }: PresenceTableModel,
+  { columns, rows }: ScreenSize,
   paint: Paint,
 ): string[] {
   const height = columns < SINGLE_LINE_TOTALS_WIDTH && rows >= 24 ? 2 : 1;
   if (sweep !== null) return padLines([progressLine(sweep, columns, paint)], height);
   const people = [...totals.values()].reduce((sum, count) => sum + count, 0);
   const total = { text: `${people} people`, styles: [] };
-  const labelled = packLines([total, ...totalItems(totals, true)], columns, paint);
+  const labelled = packLines([total, ...totalItems(totals, true, filter?.state)], columns, paint);
   if (labelled.length <= height) return padLines(labelled, height);
   // The table explains the symbols.
-  const items = [total, ...totalItems(totals, false)];
+  const items = [total, ...totalItems(totals, false, filter?.state)];
   return padLines(packLines(items, columns, paint, height), height);
 }
 
-function totalItems(totals: ReadonlyMap<PresenceState, number>, hasLabels: boolean) {
+function totalItems(
+  totals: ReadonlyMap<PresenceState, number>,
+  hasLabels: boolean,
+  filteredState: PresenceState | null = null,
+) {
   return Object.entries(STATE_STYLES).flatMap(([state, { symbol, label, styles }]) => {
     const count = totals.get(state as PresenceState) ?? 0;
     const text = hasLabels ? `${symbol} ${count} ${label}` : `${symbol} ${count}`;
-    return count === 0 ? [] : [{ text, styles }];
+    const emphasis: readonly Style[] = state === filteredState ? ["inverse"] : [];
+    return count === 0 ? [] : [{ text, styles: [...styles, ...emphasis] }];
   });
 }
 
@@ -241,7 +251,7 @@ function changeCapacity(rows: number): number {
 
 function changeLines(
   { changes, repeatedNames }: PresenceTableModel,
-  { columns, rows }: TableSize,
+  { columns, rows }: ScreenSize,
   paint: Paint,
 ): string[] {
   const height = changeCapacity(rows);

@@ -24,7 +24,7 @@ const STYLE_SEQUENCE = /(\u001b\[[\d;]{1,12}m)/;
 /** Applies styles to a text. */
 export type Paint = (text: string, ...styles: readonly Style[]) => string;
 
-/** How texts for a user are laid out. `width` is infinite unless they go to a terminal. */
+/** How texts for a user are laid out. `width` is the maximum length of a line; may be infinite. */
 export interface TextFormat {
   readonly paint: Paint;
   readonly width: number;

@@ -67,9 +67,11 @@ function model(options: Partial<PresenceTableModel> = {}): PresenceTableModel {
     records: [record()],
     repeatedNames: new Set(),
     changes: [],
+    filter: null,
     cursor: null,
     refreshing: new Set(),
     message: null,
+    hasHelp: false,
     ...options,
   };
 }
@@ -109,6 +111,12 @@ describe("cli/terminal/presence-table", () => {
           { cursor: 0, refreshing: new Set(people(2).map(({ uri }) => uri)) },
           { problems: PROBLEMS, repeatedNames: new Set(["Person 1"]) },
           { cursor: 79, message: "Person 79 was not refreshed: Webex asked for a pause." },
+          {
+            cursor: 3,
+            filter: { search: "山 person", isTyping: true, state: null, total: 99_999 },
+          },
+          { filter: { search: "", isTyping: false, state: "presenting" as const, total: 80 } },
+          { cursor: 0, hasHelp: true },
         ]) {
           const sized = { ...fullModel, ...changes };
           const coloredLines = renderPresenceTable(sized, { columns, rows, hasColors: true });
@@ -211,7 +219,7 @@ describe("cli/terminal/presence-table", () => {
     });
     const shown = lines.filter((line) => /person\d+@/.test(line)).length;
     expect(shown).to.equal(personCapacity(30) - 1);
-    expect(plain(lines)).to.contain(`and ${80 - shown} more`);
+    expect(plain(lines)).to.contain(`1–${shown} of 80 people`);
   });
 
   it("fits exactly as many people as personCapacity returns", () => {
@@ -224,7 +232,7 @@ describe("cli/terminal/presence-table", () => {
           hasColors: false,
         }),
       );
-      expect(lines, `${rows} rows`).not.to.contain("enlarge the window");
+      expect(lines, `${rows} rows`).not.to.match(/–\d+ of \d+ people/);
       expect(lines).to.contain(records.at(-1)?.uri);
     }
   });
@@ -394,9 +402,9 @@ describe("cli/terminal/presence-table", () => {
         const help = plain(
           renderPresenceTable(model({ cursor: 0 }), { columns, rows: 24, hasColors: false }),
         );
-        expect(help, `${columns} columns`)
-          .to.match(/f:? refresh/)
-          .and.to.match(/q:? quit/);
+        expect(help, `${columns} columns`).to.contain("? help").and.to.contain("q quit");
+        if (columns >= 59)
+          for (const key of ["/ search", "s state", "f refresh"]) expect(help).to.contain(key);
       }
       const message = "Ada Admin was not refreshed: Webex asked for a pause until 14:03:10.";
       const lines = renderPresenceTable(model({ cursor: 0, message }), {
@@ -409,5 +417,73 @@ describe("cli/terminal/presence-table", () => {
       });
       expect(small.at(-1)).to.equal("Ada Admin was not refreshed: Webex asked for a pause until…");
     });
+  });
+
+  describe("with a search", () => {
+    const filter = { search: "ada", isTyping: true, state: null, total: 60 };
+    const lineOf = (options: Partial<typeof filter> | object, columns = 79, found = 1) => {
+      const filtered = model({
+        ...{ notes: [], cursor: 0, filter: { ...filter, ...options } },
+        records: people(found),
+      });
+      const size = { columns, rows: 20, hasColors: false };
+      return renderPresenceTable(filtered, size)[2]!.trimEnd();
+    };
+
+    it("shows the text that is typed, the state, and how many people are left", () => {
+      expect(lineOf({})).to.equal("Search: ada█  1 of 60 people");
+      expect(lineOf({ isTyping: false })).to.equal("Search: ada  1 of 60 people  Esc: everyone");
+      expect(lineOf({ isTyping: false, search: "", state: "onCall" })).to.equal(
+        "State: ♪ on a call  1 of 60 people  Esc: everyone",
+      );
+      expect(lineOf({ state: "doNotDisturb" }, 59)).to.equal(
+        "Search: ada█  State: ▬ do not disturb  1 of 60 people",
+      );
+    });
+
+    it("shows the end of a text that does not fit, because it is being typed", () => {
+      const search = "a".repeat(100) + "xyz";
+      expect(lineOf({ search }, 59)).to.match(/^Search: …a+xyz█ {2}1 of 60 people$/);
+      expect(lineOf({ search }, 20)).to.match(/^Search: …a+xyz█$/);
+    });
+
+    it("says so if nobody is found", () => {
+      const nobody = model({ notes: [], records: [], cursor: 0, filter });
+      const lines = renderPresenceTable(nobody, { columns: 79, rows: 20, hasColors: false });
+      expect(plain(lines)).to.contain("Nobody matches.");
+      const noFilter = renderPresenceTable(
+        { ...nobody, filter: null },
+        { columns: 79, rows: 20, hasColors: false },
+      );
+      expect(plain(noFilter)).to.not.contain("Nobody matches.");
+    });
+
+    it("shows people instead of the latest changes where both do not fit", () => {
+      const text = (rows: number, active: typeof filter | null) =>
+        plain(
+          renderPresenceTable(model({ cursor: 0, filter: active }), {
+            ...{ columns: 59, rows, hasColors: false },
+          }),
+        );
+      expect(text(15, null)).to.contain("LATEST CHANGES");
+      expect(text(15, filter)).to.not.contain("LATEST CHANGES");
+      expect(text(24, filter)).to.contain("LATEST CHANGES");
+    });
+
+    it("marks the state among the totals", () => {
+      const lines = renderPresenceTable(model({ filter: { ...filter, state: "onCall" } }), {
+        ...{ columns: 100, rows: 20, hasColors: true },
+      });
+      expect(lines.join("")).to.contain("\u001b[31;7m♪ 4 on a call");
+    });
+  });
+
+  it("explains every key and both columns on the smallest terminal", () => {
+    const size = { columns: 59, rows: 15, hasColors: false };
+    const busy = { ...fullModel, problems: PROBLEMS, cursor: 0, hasHelp: true };
+    const help = plain(renderPresenceTable(busy, size).slice(1));
+    for (const text of ["PgUp PgDn", "search by name or address", "s S", "Esc", "FOR", "AGE"])
+      expect(help).to.contain(text);
+    expect(help).to.not.contain("…").and.to.not.contain("LATEST CHANGES");
   });
 });

@@ -47,6 +47,25 @@ describe("cli/presence-tracker", () => {
     ]);
   });
 
+  it("knows by what text each person is found, by the name as it is now", () => {
+    const tracker = new PresenceTracker();
+    tracker.add([record("a@x")]);
+    expect([...tracker.searchKeys]).to.deep.equal([["a@x", "\na@x"]]);
+    tracker.apply([record("a@x", { displayName: "Ada Ö." })], 1);
+    expect([...tracker.searchKeys]).to.deep.equal([["a@x", "ada o.\na@x"]]);
+  });
+
+  it("counts people in states and of names as they are now", () => {
+    const tracker = new PresenceTracker();
+    tracker.add([record("a@x", { displayName: "Ada" }), record("b@x", { displayName: "Ada" })]);
+    expect([...tracker.repeatedNames]).to.deep.equal(["Ada"]);
+    tracker.apply([record("a@x", { displayName: "Bo", state: "away" })], 1);
+    expect([...tracker.repeatedNames]).to.deep.equal([]);
+    tracker.apply([record("b@x", { displayName: "Bo", state: "away" })], 2);
+    expect([...tracker.repeatedNames]).to.deep.equal(["Bo"]);
+    expect([...tracker.totals]).to.deep.equal([["away", 2]]);
+  });
+
   it("sorts people by name, and changes from the latest", () => {
     const tracker = new PresenceTracker();
     tracker.add([record("z@x", { displayName: "Änne" }), record("b@x")]);

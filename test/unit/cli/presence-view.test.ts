@@ -5,11 +5,8 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
-import {
-  createPresenceView,
-  openScreen,
-  type TerminalOutput,
-} from "../../../src/cli/terminal/presence-view.js";
+import { createPresenceView } from "../../../src/cli/terminal/presence-view.js";
+import { openScreen, type TerminalOutput } from "../../../src/cli/terminal/screen.js";
 
 const ENTER_SEQUENCE = "\u001b[?1049h\u001b[?25l";
 const LEAVE_SEQUENCE = "\u001b[?25h\u001b[?1049l";
@@ -51,7 +48,7 @@ class FileTerminal extends EventEmitter {
   }
 }
 
-describe("cli/terminal/presence-view openScreen", () => {
+describe("cli/terminal/screen", () => {
   let terminal: FileTerminal;
   let screen: ReturnType<typeof openScreen>;
   let resizes: number;
@@ -121,7 +118,8 @@ describe("cli/terminal/presence-view", () => {
       repeatedNames: new Set<string>(),
       changes: [],
     },
-    ...{ cursor: null, refreshing: new Set<string>(), message: null },
+    ...{ filter: null, cursor: null, refreshing: new Set<string>() },
+    ...{ message: null, hasHelp: false },
   };
   const { TERM } = process.env;
   let terminal: FileTerminal;
@@ -165,5 +163,14 @@ describe("cli/terminal/presence-view", () => {
     view.close();
     expect(view.rows).to.equal(0);
     expect(terminal.readNew()).to.equal("14:02:11  a line\n");
+  });
+
+  it("colors the states in lines where there are colors", () => {
+    process.env.TERM = "dumb";
+    const view = createView();
+    view.log("Ada  ● available → ? unknown (stale)", new Date(2026, 2, 4, 14, 2, 11).getTime());
+    expect(terminal.readNew()).to.equal(
+      "14:02:11  Ada  \u001b[32m● available\u001b[0m → \u001b[90m? unknown\u001b[0m (stale)\n",
+    );
   });
 });

@@ -4,37 +4,12 @@ import { needsAttention, statusLines } from "../../../src/cli/status.js";
 import type { StatusOfAnyVersion } from "../../../src/cli/worker-files.js";
 import { paintFor } from "../../../src/cli/terminal/text.js";
 import type { ProblemCode } from "../../../src/faults/problem-catalog.js";
-import type { OrganizationStatus, WorkerStatus } from "../../../src/supervisor/status.js";
+import { ORGANIZATION_STATUS, statusFixture } from "../../support/status-fixture.js";
 
 describe("cli/status", () => {
   const now = Date.parse("2026-11-22T10:00:00Z");
-  const organization: OrganizationStatus = {
-    orgId: "Y2lz",
-    orgName: "Example Ltd",
-    persons: 30,
-    watched: 4,
-    mode: "sweep",
-    lastSweep: { startedAt: "2026-11-22T09:59:50Z", seconds: 2, persons: 30, requests: 1 },
-    sweepProgress: null,
-    requests: { perMinuteLimit: 60, lastMinute: 6, total: 100, rateLimited: 0, failed: 0 },
-    rateLimitedUntil: null,
-    nextRequestAt: null,
-    ageSeconds: { watchedP50: 3.4, watchedP95: 9.8 },
-    onDemand: { lastMinute: 5, answeredInTime: 3, late: 1 },
-  };
-  const status = (changes: Partial<WorkerStatus> = {}): WorkerStatus => ({
-    phase: "polling",
-    enabled: true,
-    since: "2026-11-22T09:00:00Z",
-    version: "1.0.0",
-    startedAt: "2026-11-22T09:00:00Z",
-    pid: 42,
-    secretStore: "keychain",
-    settings: { path: "/Presence.ini", loadedAt: null, values: {} },
-    problems: [],
-    organizations: [organization],
-    ...changes,
-  });
+  const organization = ORGANIZATION_STATUS;
+  const status = statusFixture;
   const problem = (severity: "error" | "warning") =>
     ({
       code: "rateLimited",

@@ -11,11 +11,8 @@ import { statusLines } from "../../../src/cli/status.js";
 import { CommandConsole } from "../../../src/cli/terminal/console.js";
 import { changeText, displayNameOf } from "../../../src/cli/terminal/presence-labels.js";
 import { renderPresenceTable } from "../../../src/cli/terminal/presence-table.js";
-import {
-  createPresenceView,
-  openScreen,
-  type TerminalOutput,
-} from "../../../src/cli/terminal/presence-view.js";
+import { createPresenceView } from "../../../src/cli/terminal/presence-view.js";
+import { openScreen, type TerminalOutput } from "../../../src/cli/terminal/screen.js";
 import { paintFor } from "../../../src/cli/terminal/text.js";
 import { toPrintable, toPrintableJson } from "../../../src/faults/foreign-text.js";
 import { readAsset } from "../../../src/platform/node-process.js";
@@ -126,9 +123,11 @@ function tableOf(text: string) {
     records: [record, { ...record, displayName: null }],
     repeatedNames: new Set([text]),
     changes: [{ at: 0, from: record, to: record }],
+    filter: { search: text, isTyping: true, state: null, total: 1 },
     cursor: 0,
     refreshing: new Set<string>(),
     message: text,
+    hasHelp: false,
   };
 }
 
