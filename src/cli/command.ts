@@ -14,6 +14,9 @@ export interface CommandOptions {
   readonly device?: true;
   readonly installation?: true;
   readonly logDir?: string;
+  readonly list?: true;
+  readonly only?: readonly string[];
+  readonly jobs?: string;
 }
 
 export interface CommandContext {
