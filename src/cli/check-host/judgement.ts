@@ -85,6 +85,6 @@ export function listed(value: unknown): string {
 export function describeEnd(event: EventOf<"hostEnded"> | EventOf<"workerGone">): string {
   if (event.type === "workerGone") return "The worker was ended";
   const how = event.signal === null ? `exit code ${event.code ?? "unknown"}` : event.signal;
-  const lastWords = event.lastLine === "" ? "" : `, its last line on stderr: ${event.lastLine}`;
+  const lastWords = event.lastLine === "" ? "" : `, on stderr: ${event.lastLine}`;
   return `The host ended (${how}${lastWords})`;
 }

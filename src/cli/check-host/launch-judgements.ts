@@ -81,15 +81,16 @@ export const judgeRelativeCommand: Judge = (record) => {
 };
 
 export const judgeFirstMessage = ofWorker((record, launched) => {
-  const first = record.find("received", ({ pid }) => pid === launched.pid);
-  const waitedMs = (first?.at ?? Infinity) - launched.at;
-  if (first !== null && waitedMs <= FIRST_MESSAGE_MS)
-    return passed(
-      `Its first message, ${first.method ?? "a response"}, came in ${formatSeconds(waitedMs)}.`,
-    );
-  const when =
-    first === null ? "It sent no message" : `Its first message took ${formatSeconds(waitedMs)}`;
-  return failed(`${when}: it waits for something that the worker does not send.`);
+  const first = record.events.find(
+    (event) =>
+      (event.type === "received" || event.type === "unreadable") && event.pid === launched.pid,
+  );
+  if (first === undefined)
+    return failed("It sent no message: it waits for something that the worker does not send.");
+  const waited = formatSeconds(first.at - launched.at);
+  if (first.at - launched.at > FIRST_MESSAGE_MS)
+    return failed(`It sent its first message after ${waited}.`);
+  return passed(`It sent its first message after ${waited}.`);
 });
 
 export const judgeFraming = ofWorker((record) => {

@@ -12,6 +12,7 @@ import {
   SHOWS_NOTHING,
   subscribedUris,
 } from "./judgement.js";
+import { FIRST_STATE } from "./presence-steps.js";
 import type { EventOf, ScenarioRecord } from "./record.js";
 import { EARLY_TOLERANCE_MS, END_TIMEOUT_MS, LATE_TOLERANCE_MS } from "./time-limits.js";
 
@@ -79,28 +80,23 @@ export const judgeResubscription = ofSubscriber((record) => {
   return passed("It subscribed to the same addresses at the new worker.");
 });
 
+/** Judges by the order of what is shown: a busy machine delays what the host prints. */
 export const judgeMeanwhile = ofSubscriber((record, uri) => {
   const ending = record.first("ending");
   if (ending === null) return NOT_SUBSCRIBED;
   const shown = record.shown(uri);
-  if (shown.length === 0) return SHOWS_NOTHING;
-  const [, ...laterLaunches] = record.all("launched");
-  const newRecords = record.find(
-    "responded",
-    ({ method, pid, error }) =>
-      method === "presence/subscribe" &&
-      error === null &&
-      laterLaunches.some((launched) => launched.pid === pid),
-  );
-  const until = newRecords?.at ?? Infinity;
-  const meanwhile = shown.filter(({ at }) => at >= ending.at && at < until);
+  const start = shown.findIndex(({ state }) => state === FIRST_STATE);
+  if (start === -1) return SHOWS_NOTHING;
+  const later = shown.slice(start + 1);
+  const end = later.findIndex(({ state }) => state === FIRST_STATE);
+  const meanwhile = end === -1 ? later : later.slice(0, end);
+  const [first] = meanwhile;
+  if (first === undefined)
+    return failed(`Without a worker, it kept showing ${FIRST_STATE}, as the last one had said.`);
   const wrong = meanwhile.find(({ state }) => state !== "unknown");
   if (wrong !== undefined) return failed(`Without a worker, it showed ${wrong.state}.`);
-  const [unknown] = meanwhile;
-  if (unknown !== undefined)
-    return passed(`It showed unknown ${formatSeconds(unknown.at - ending.at)} after the exit.`);
-  const light = shown.findLast(({ at }) => at < ending.at)?.state ?? "what it had";
-  return failed(`Without a worker, it kept showing ${light}.`);
+  const waitedMs = Math.max(0, first.at - ending.at);
+  return passed(`It showed unknown ${formatSeconds(waitedMs)} after the exit.`);
 });
 
 export const judgeCleanExit = ofWorker((record) => {

@@ -83,7 +83,7 @@ type HostObservation =
       readonly type: "hostEnded";
       readonly code: number | null;
       readonly signal: string | null;
-      /** The last line that it wrote to stderr. */
+      /** The last line on its stderr that tells of an error, or the last one. */
       readonly lastLine: string;
     }
   /** It did not end by itself. */

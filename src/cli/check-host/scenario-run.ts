@@ -12,7 +12,7 @@ import { END_TIMEOUT_MS, LAUNCH_TIMEOUT_MS } from "./time-limits.js";
 
 const POLL_MS = 30;
 /** For all steps of a scenario. */
-const SCRIPT_TIMEOUT_MS = 25_000;
+const SCRIPT_TIMEOUT_MS = 20_000;
 /** How long a host has to send `shutdown`, or to end, after the end of its stdin, or a signal. */
 const REACTION_TIMEOUT_MS = 3_000;
 /** How long a worker that was told to end may take, once its host has ended. */
@@ -21,6 +21,7 @@ const WORKER_END_MS = 2_000;
 const LINGER_MS = 2_000;
 const STOP_TIMEOUT_MS = 3_000;
 const MAX_LINE_LENGTH = 500;
+const ERROR_LINE = /error|exception|fatal|panic/i;
 
 export interface ScenarioRunOptions {
   readonly command: readonly string[];
@@ -56,6 +57,7 @@ class ScenarioRun {
   #launchError: Error | null = null;
   #hasEnded = false;
   #lastLine = "";
+  #hasErrorLine = false;
 
   constructor({ command, files, signal }: ScenarioRunOptions) {
     this.#files = files;
@@ -143,7 +145,7 @@ class ScenarioRun {
     host.stdin.on("error", () => undefined);
     createInterface({ input: host.stdout }).on("line", (line) => this.#readLine(line));
     createInterface({ input: host.stderr }).on("line", (line) => {
-      if (line.trim() !== "") this.#lastLine = line.slice(0, MAX_LINE_LENGTH);
+      this.#readErrorLine(line);
     });
     host.once("error", (error) => {
       // Also of a signal that could not be sent.
@@ -172,6 +174,15 @@ class ScenarioRun {
       reason: reason === "-" ? null : reason,
       freshness,
     });
+  }
+
+  /** Runtimes print stacks and their version after the line that tells what happened. */
+  #readErrorLine(line: string): void {
+    if (line.trim() === "" || line.startsWith(" ")) return;
+    const isError = ERROR_LINE.test(line);
+    if (!isError && this.#hasErrorLine) return;
+    this.#hasErrorLine = isError;
+    this.#lastLine = line.slice(0, MAX_LINE_LENGTH);
   }
 
   #reactedSince(at: number): boolean {

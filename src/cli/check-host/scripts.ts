@@ -34,6 +34,9 @@ const SHORT_RUN_MS = 300;
 const RESTART_SUBSCRIBE_MS = 5_000;
 const CHANGES_PER_NOTIFICATION = 500;
 const FLOOD_FLUSH_MS = 20_000;
+/** A host that has read nothing for so long does not read. */
+const STALL_MS = 5_000;
+const ERROR_OUTPUT_CHUNK = 16 * 1024;
 const NO_SUBSCRIPTION = "a-subscription-of-nobody";
 
 export const SCRIPTS: Readonly<Record<ScenarioId, Script>> = {
@@ -183,33 +186,50 @@ async function flood(worker: ScriptedWorker): Promise<void> {
   worker.reach("flooding");
   const startedAt = performance.now();
   const seconds = (): number => (performance.now() - startedAt) / 1000;
-  await Promise.all([
-    writeErrorOutput().then(() => worker.reach("errorOutputRead", seconds())),
-    new Promise<void>((resolve) => worker.presence.send(floodBatches(worker, resolve)))
+  let progressAt = startedAt;
+  const onProgress = (): void => {
+    progressAt = performance.now();
+  };
+  const reading = Promise.all([
+    writeErrorOutput(onProgress).then(() => worker.reach("errorOutputRead", seconds())),
+    new Promise<void>((resolve) => worker.presence.send(floodBatches(worker, onProgress, resolve)))
       .then(() => worker.channel.flush(FLOOD_FLUSH_MS))
       .then(() => worker.reach("outputRead", seconds())),
   ]);
+  const isStalled = async (): Promise<void> => {
+    while (performance.now() - progressAt < STALL_MS) await worker.pause(STEP_MS);
+  };
+  await Promise.race([reading, isStalled()]);
 }
 
 /** Changes of all subscribed addresses in turn, until `onSent` is called. */
-function* floodBatches(worker: ScriptedWorker, onSent: () => void): Generator<ChangeBatch> {
+function* floodBatches(
+  worker: ScriptedWorker,
+  onProgress: () => void,
+  onSent: () => void,
+): Generator<ChangeBatch> {
   const subscriptionIds = [...worker.presence.subscriptions.keys()];
   const uris = [...worker.presence.subscriptions.values()].flat();
-  const changes = (["away", "available"] as const).map((state) =>
+  const cycle = (["away", "available"] as const).flatMap((state) =>
     uris.map((uri) => presenceRecord(uri, state, null, Date.now())),
   );
-  const cycle = changes.flat();
   for (let sent = 0; sent < FLOOD_CHANGES; sent += CHANGES_PER_NOTIFICATION) {
-    const batch = Array.from({ length: CHANGES_PER_NOTIFICATION }, (_, index) => {
-      return cycle[(sent + index) % cycle.length];
-    });
-    yield { subscriptionIds, changes: batch.filter((change) => change !== undefined) };
+    const start = sent % cycle.length;
+    const changes = Array.from(
+      { length: CHANGES_PER_NOTIFICATION },
+      (_, index) => cycle[(start + index) % cycle.length],
+    ).filter((change) => change !== undefined);
+    onProgress();
+    yield { subscriptionIds, changes };
   }
   onSent();
 }
 
-function writeErrorOutput(): Promise<void> {
+async function writeErrorOutput(onProgress: () => void): Promise<void> {
   const line = `${"A line of the log, as a worker writes when much goes wrong. ".repeat(4)}\n`;
-  const text = line.repeat(Math.ceil(FLOOD_ERROR_BYTES / line.length));
-  return new Promise((resolve) => process.stderr.write(text, () => resolve()));
+  const text = line.repeat(ERROR_OUTPUT_CHUNK / line.length);
+  for (let written = 0; written < FLOOD_ERROR_BYTES; written += text.length) {
+    await new Promise<void>((resolve) => process.stderr.write(text, () => resolve()));
+    onProgress();
+  }
 }
