@@ -119,7 +119,7 @@ export const bundles = [
   { ...product, entryPoints: ["src/cli/main.ts"], outfile: "dist/cli.cjs" },
   {
     ...product,
-    entryPoints: ["src/cli/check-host/scripted-worker.ts"],
+    entryPoints: ["src/cli/check-host/worker-main.ts"],
     outfile: "dist/lib/scripted-worker.cjs",
   },
   {

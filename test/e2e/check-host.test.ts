@@ -13,8 +13,8 @@ import { NO_SIGNALS, skip, IS_WINDOWS, skipOnWindows } from "../support/windows-
 const CLI = "dist/cli.cjs";
 const REFERENCE_HOST = ["dist/host.mjs", "--manifest", "{manifest}", "--settings", "{settings}"];
 const ADDRESSES = ["ada@northwind.example", "bo@northwind.example"];
-/** Hosts with a fault that run at a time. */
-const CHECKS_AT_A_TIME = 4;
+/** They mostly wait. */
+const CHECKS_AT_A_TIME = 8;
 
 interface Report {
   readonly ok: boolean;
@@ -30,20 +30,22 @@ interface CheckResult {
   readonly report: Report;
 }
 
-/** The temporary folders of the checks of this file. */
-const folder = mkdtempSync(join(tmpdir(), "ucx-check-"));
-const env = { ...process.env, TMPDIR: folder, TEMP: folder, TMP: folder };
+/** Each check makes a folder in the system's folder for temporary files, which `root` replaces. */
+function environmentWith(root: string): NodeJS.ProcessEnv {
+  return { ...process.env, TMPDIR: root, TEMP: root, TMP: root };
+}
 
 function startCheck(
+  root: string,
   host: readonly string[],
   options: readonly string[] = [],
 ): ChildProcessWithoutNullStreams {
   const args = [CLI, "check-host", "--json", ...options, "--", process.execPath, ...host];
-  return spawn(process.execPath, args, { env });
+  return spawn(process.execPath, args, { env: environmentWith(root) });
 }
 
-async function check(host: readonly string[], options?: readonly string[]): Promise<CheckResult> {
-  const run = startCheck(host, options);
+async function check(...args: Parameters<typeof startCheck>): Promise<CheckResult> {
+  const run = startCheck(...args);
   let output = "";
   run.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
   run.stderr.resume();
@@ -57,13 +59,14 @@ function faultyHost(fault: HostFault): string[] {
 }
 
 /** Checks all that is judged in the same scenarios as the requirements of a fault. */
-function checkFault(fault: keyof typeof HOST_FAULTS): Promise<CheckResult> {
+function checkFault(root: string, fault: keyof typeof HOST_FAULTS): Promise<CheckResult> {
   const expected: readonly string[] = HOST_FAULTS[fault];
   const scenarios = REQUIREMENTS.filter(({ id }) => expected.includes(id)).map(
     ({ scenario }) => scenario,
   );
   const ids = REQUIREMENTS.filter(({ scenario }) => scenarios.includes(scenario));
-  return check(faultyHost(fault), ["--only", ids.map(({ id }) => id).join(","), "--jobs", "3"]);
+  const options = ["--only", ids.map(({ id }) => id).join(","), "--jobs", "3"];
+  return check(root, faultyHost(fault), options);
 }
 
 function failedIds({ requirements }: Report): string[] {
@@ -74,33 +77,46 @@ describe("e2e: check-host", function () {
   // What takes longest is a worker that is killed after 5 s, or a host that never ends.
   this.timeout(180_000);
 
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  const faults = Object.keys(HOST_FAULTS) as (keyof typeof HOST_FAULTS)[];
+  const results = new Map<string, Promise<CheckResult>>();
+  const root = mkdtempSync(join(tmpdir(), "ucx-checks-"));
+
+  before(() => {
+    const running: Promise<unknown>[] = [];
+    const startInTurn = (name: string, start: () => Promise<CheckResult>): void => {
+      const turn = running[running.length - CHECKS_AT_A_TIME] ?? Promise.resolve();
+      const result = turn.then(start);
+      // Its test reports why.
+      running.push(result.catch(() => undefined));
+      results.set(name, result);
+    };
+    startInTurn("reference host", () => check(root, [...REFERENCE_HOST, ...ADDRESSES]));
+    startInTurn("printsNothing", () =>
+      check(root, faultyHost("printsNothing"), [
+        "--only",
+        "states,unknown,freshness,subscription,decision",
+      ]),
+    );
+    for (const fault of faults) startInTurn(fault, () => checkFault(root, fault));
+  });
+
+  after(async () => {
+    await Promise.allSettled(results.values());
+    const left = readdirSync(root);
+    rmSync(root, { recursive: true, force: true });
+    expect(left).to.deep.equal([]);
+  });
 
   it("passes the reference host in everything", async () => {
-    const { code, report } = await check([...REFERENCE_HOST, ...ADDRESSES]);
+    const { code, report } = await results.get("reference host")!;
     const others = report.requirements.filter(({ outcome }) => outcome !== "passed");
     expect(others).to.deep.equal([]);
     expect(report.requirements.map(({ id }) => id)).to.deep.equal(REQUIREMENTS.map(({ id }) => id));
     expect(code).to.equal(0);
     expect(report.ok).to.equal(true);
-    expect(readdirSync(folder)).to.deep.equal([]);
   });
 
   describe("finds in a host that", () => {
-    const faults = Object.keys(HOST_FAULTS) as (keyof typeof HOST_FAULTS)[];
-    const results = new Map<string, Promise<CheckResult>>();
-
-    before(() => {
-      const running: Promise<unknown>[] = [];
-      for (const [index, fault] of faults.entries()) {
-        const turn = running[index - CHECKS_AT_A_TIME] ?? Promise.resolve();
-        const result = turn.then(() => checkFault(fault));
-        result.catch(() => "is reported by its test");
-        results.set(fault, result);
-        running.push(result.catch(() => undefined));
-      }
-    });
-
     for (const fault of faults) {
       it(`${fault}: ${HOST_FAULTS[fault].join(", ")}`, async function () {
         const { code, report } = await results.get(fault)!;
@@ -114,8 +130,7 @@ describe("e2e: check-host", function () {
   });
 
   it("does not judge what a host does not print", async () => {
-    const only = ["--only", "states,unknown,freshness,subscription,decision"];
-    const { code, report } = await check(faultyHost("printsNothing"), only);
+    const { code, report } = await results.get("printsNothing")!;
     const outcomes = report.requirements.map(({ id, outcome }) => [id, outcome]);
     expect(Object.fromEntries(outcomes)).to.deep.equal({
       subscription: "passed",
@@ -129,12 +144,13 @@ describe("e2e: check-host", function () {
 
   it("ends hosts and workers when it is stopped, and leaves no file", async function () {
     skipOnWindows(this, NO_SIGNALS);
-    const stopped = startCheck(faultyHost("neverKills"), ["--only", "silent-worker"]);
+    const folder = mkdtempSync(join(tmpdir(), "ucx-stopped-"));
+    const stopped = startCheck(folder, faultyHost("neverKills"), ["--only", "silent-worker"]);
     const deadline = Date.now() + 30_000;
     const eventsOf = (): string[] =>
       readdirSync(folder, { recursive: true })
         .map(String)
-        .filter((path) => /events\.jsonl$/.test(path));
+        .filter((path) => path.endsWith("events.jsonl"));
     const pids = (): number[] => {
       const { stdout } = spawnSync("pgrep", ["-f", folder], { encoding: "utf8" });
       return stdout.split("\n").filter(Boolean).map(Number);
@@ -149,11 +165,17 @@ describe("e2e: check-host", function () {
     expect(code).to.equal(1);
     expect(pids()).to.deep.equal([]);
     expect(readdirSync(folder)).to.deep.equal([]);
+    rmSync(folder, { recursive: true });
   });
 
   describe("usage", () => {
+    const folder = mkdtempSync(join(tmpdir(), "ucx-usage-"));
+    after(() => rmSync(folder, { recursive: true }));
     const run = (...args: string[]) =>
-      spawnSync(process.execPath, [CLI, "check-host", ...args], { encoding: "utf8", env });
+      spawnSync(process.execPath, [CLI, "check-host", ...args], {
+        encoding: "utf8",
+        env: environmentWith(folder),
+      });
 
     for (const [what, args, message] of [
       ["no command", [], /The command that starts the host is missing/],

@@ -31,9 +31,10 @@ interface Presence {
   readonly observedAt?: string | null;
 }
 
-const [fault = "none", manifestPath = "", settingsPath = "", ...addresses] = process.argv.slice(
-  2,
-) as [HostFault, ...string[]];
+const [fault, manifestPath = "", settingsPath = "", ...addresses] = process.argv.slice(2) as [
+  HostFault,
+  ...string[],
+];
 const has = (name: HostFault): boolean => fault === name;
 const { worker: plan } = JSON.parse(readFileSync(manifestPath, "utf8")) as Manifest;
 const folder = dirname(resolve(manifestPath));
@@ -67,7 +68,6 @@ function request(method: string, params?: object): Promise<Message> {
 
 function show({ uri, state, reason }: Presence, freshness = ""): void {
   const light = has("showsUnknownAsOffline") && state === "unknown" ? "offline" : state;
-  if (has("keepsStateForStale") && reason === "stale") return;
   const line = `${uri}\t${light}\t${reason ?? "-"}`;
   if (freshness === "" && shown.get(uri) === line) return;
   shown.set(uri, line);
@@ -107,7 +107,7 @@ function launchArguments(): string[] {
   const settings = has("passesRelativeSettings")
     ? relative(folder, settingsPath)
     : resolve(settingsPath);
-  const pid = String(has("passesAnotherPid") ? 2 ** 30 : process.pid);
+  const pid = String(process.pid);
   const [script = "", ...others] = plan.args;
   const own = ["--settings", settings, ...(has("passesNoPid") ? [] : ["--host-pid", pid])];
   return has("passesOwnArgumentsFirst") ? [script, ...own, ...others] : [...plan.args, ...own];
@@ -142,8 +142,7 @@ function launch(): void {
 async function subscribe(): Promise<void> {
   if (has("subscribesOnce") && failures > 0) return;
   if (has("sendsArrays")) void request("worker/poll", ["an organization"]);
-  const uris = has("forgetsAddresses") && failures > 0 ? addresses.slice(0, 1) : addresses;
-  const { result } = await request("presence/subscribe", { uris });
+  const { result } = await request("presence/subscribe", { uris: addresses });
   const { records, ...subscription } = result as { subscriptionId: string; records: Presence[] };
   ({ subscriptionId } = subscription);
   for (const record of records) show(record);
@@ -168,10 +167,9 @@ async function end(): Promise<void> {
   if (worker.exitCode !== null || worker.signalCode !== null) process.exit(0);
   if (has("leavesWorker")) process.exit(0);
   if (has("closesInput")) worker.stdin.end();
-  else if (has("killsWorker")) worker.kill("SIGKILL");
   const killTimer = setTimeout(() => worker.kill("SIGKILL"), 1_500);
   if (has("neverKills")) clearTimeout(killTimer);
-  if (!has("closesInput") && !has("killsWorker")) {
+  if (!has("closesInput")) {
     const responded = request("shutdown");
     if (!has("sendsExitAtOnce")) await Promise.race([responded, exited]);
     send({ method: "exit" });

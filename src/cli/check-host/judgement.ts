@@ -77,14 +77,14 @@ export function formatSeconds(milliseconds: number): string {
 
 /** A value as JSON, shortened. */
 export function listed(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
+  const text = value === undefined ? "nothing" : JSON.stringify(value);
   return text.length <= MAX_LISTED_LENGTH ? text : `${text.slice(0, MAX_LISTED_LENGTH)}…`;
 }
 
 /** How a host, or its worker, ended before it was told to: "ended with exit code 1". */
 export function describeEnd(event: EventOf<"hostEnded"> | EventOf<"workerGone">): string {
   if (event.type === "workerGone") return "The worker was ended";
-  const how = event.signal === null ? `exit code ${event.code ?? "unknown"}` : event.signal;
+  const how = event.signal ?? `exit code ${event.code ?? "unknown"}`;
   const lastWords = event.lastLine === "" ? "" : `, on stderr: ${event.lastLine}`;
   return `The host ended (${how}${lastWords})`;
 }

@@ -93,27 +93,27 @@ export const judgeMeanwhile = ofSubscriber((record, uri) => {
   const [first] = meanwhile;
   if (first === undefined)
     return failed(`Without a worker, it kept showing ${FIRST_STATE}, as the last one had said.`);
-  const wrong = meanwhile.find(({ state }) => state !== "unknown");
-  if (wrong !== undefined) return failed(`Without a worker, it showed ${wrong.state}.`);
+  const otherState = meanwhile.find(({ state }) => state !== "unknown");
+  if (otherState !== undefined) return failed(`Without a worker, it showed ${otherState.state}.`);
   const waitedMs = Math.max(0, first.at - ending.at);
   return passed(`It showed unknown ${formatSeconds(waitedMs)} after the exit.`);
 });
 
 export const judgeCleanExit = ofWorker((record) => {
   const ending = record.find("ending", ({ code }) => code === 0);
-  const [, again] = record.all("launched");
+  const [, relaunched] = record.all("launched");
   if (ending === null) return NOT_SUBSCRIBED;
-  if (again !== undefined)
+  if (relaunched !== undefined)
     return failed(
-      `It launched the worker again ${formatSeconds(again.startedAt - ending.at)} after its exit.`,
+      `It launched the worker again ${formatSeconds(relaunched.startedAt - ending.at)} after its exit.`,
     );
   return passed("It did not launch the worker again.");
 });
 
 /** Whether the host has done anything to end its worker since it was told to end. */
 function hasReacted(record: ScenarioRecord): boolean {
-  const toldAt = record.first("toldToEnd")?.at ?? Infinity;
-  const isAfter = ({ at }: { readonly at: number }): boolean => at >= toldAt;
+  const requestedAt = record.first("endRequested")?.at ?? Infinity;
+  const isAfter = ({ at }: { readonly at: number }): boolean => at >= requestedAt;
   return (
     record.first("hostEnded") !== null ||
     [...record.received("shutdown"), ...record.received("exit"), ...record.all("inputEnded")].some(
@@ -163,9 +163,9 @@ export const judgeKill = ofWorker((record) => {
   if (!hasReacted(record)) return DOES_NOT_END;
   if (record.first("workerLeft") !== null)
     return failed("It ended, and the worker still runs: it is an orphan.");
-  const toldAt = record.first("toldToEnd")?.at ?? 0;
+  const requestedAt = record.first("endRequested")?.at ?? 0;
   const gone = record.first("workerGone");
   if (gone === null || record.first("hostKilled") !== null)
     return failed(`Neither it nor the worker had ended after ${formatSeconds(END_TIMEOUT_MS)}.`);
-  return passed(`It ended the worker after ${formatSeconds(gone.at - toldAt)}.`);
+  return passed(`It ended the worker after ${formatSeconds(gone.at - requestedAt)}.`);
 });

@@ -64,7 +64,7 @@ export const judgeUnknown = ofSubscriber((record, uri) => {
   const { shown, positions } = readSteps(record, uri);
   if (shown.length === 0) return SHOWS_NOTHING;
   /** What was shown instead, with the reasons. */
-  const wrong = new Map<string, string[]>();
+  const reasonsByState = new Map<string, string[]>();
   let count = 0;
   for (const [index, { thenUnknown }] of PRESENCE_STEPS.entries()) {
     const start = positions[index] ?? -1;
@@ -74,10 +74,12 @@ export const judgeUnknown = ofSubscriber((record, uri) => {
     const between = shown.slice(start + 1, end);
     if (between.length > 0 && between.every((each) => each === "unknown")) continue;
     const instead = between.length === 0 ? "the last state" : between.join(", ");
-    wrong.set(instead, [...(wrong.get(instead) ?? []), thenUnknown]);
+    reasonsByState.set(instead, [...(reasonsByState.get(instead) ?? []), thenUnknown]);
   }
-  if (wrong.size > 0) {
-    const list = [...wrong].map(([instead, reasons]) => `${instead} for ${reasons.join(", ")}`);
+  if (reasonsByState.size > 0) {
+    const list = [...reasonsByState].map(
+      ([instead, reasons]) => `${instead} for ${reasons.join(", ")}`,
+    );
     return failed(`It showed ${list.join("; ")}.`);
   }
   if (count === 0) return notObserved("The states before and after were not shown.");
@@ -185,7 +187,7 @@ export const judgeFreshness = ofSubscriber((record) => {
 });
 
 export const judgeTimer = ofSubscriber((record) => {
-  const until = record.first("asked")?.at ?? record.first("toldToEnd")?.at ?? Infinity;
+  const until = record.first("asked")?.at ?? record.first("endRequested")?.at ?? Infinity;
   const unasked = queries(record, ({ maxAgeSeconds }) => maxAgeSeconds !== undefined).filter(
     ({ at }) => at < until,
   );

@@ -1,5 +1,5 @@
 // What a check of a host records: the judgements are functions of nothing else.
-import type { PresenceReason, PresenceState } from "../../presence/record.js";
+import type { PresenceState } from "../../presence/record.js";
 
 /** Each is one process of the host, and one or several processes of the scripted worker. */
 export const SCENARIOS = [
@@ -74,11 +74,11 @@ type HostObservation =
       readonly type: "shown";
       readonly uri: string;
       readonly state: string;
-      readonly reason: PresenceReason | string | null;
+      readonly reason: string | null;
       /** The fourth column; null if there is none. */
       readonly freshness: string | null;
     }
-  | { readonly type: "toldToEnd"; readonly by: "end of stdin" | "SIGTERM" }
+  | { readonly type: "endRequested"; readonly by: "end of stdin" | "SIGTERM" }
   | {
       readonly type: "hostEnded";
       readonly code: number | null;
@@ -152,10 +152,10 @@ export class ScenarioRecord {
 
   /** Whether the host has ended, or has ended the worker, before it was told to end. */
   endedEarly(): EventOf<"hostEnded"> | EventOf<"workerGone"> | null {
-    const toldAt = this.first("toldToEnd")?.at ?? Infinity;
+    const requestedAt = this.first("endRequested")?.at ?? Infinity;
     const hostEnded = this.first("hostEnded");
-    if (hostEnded !== null && hostEnded.at < toldAt) return hostEnded;
-    return this.find("workerGone", ({ at }) => at < toldAt);
+    if (hostEnded !== null && hostEnded.at < requestedAt) return hostEnded;
+    return this.find("workerGone", ({ at }) => at < requestedAt);
   }
 
   /** The states that the host has shown for an address, in order; without answers to decisions. */

@@ -361,7 +361,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   {
     id: "last-wait",
     scenario: "end",
-    situation: "The worker takes 0.3 s to exit.",
+    situation: "The worker takes 0.8 s to exit.",
     expected: "The host waits for it, and ends with exit code 0.",
     remedy: "Wait for the end of the worker's process before the host ends.",
     docs: LIFECYCLE,

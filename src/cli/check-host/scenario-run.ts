@@ -107,17 +107,18 @@ class ScenarioRun {
   /** Ends the host as an administrator does: by the end of its stdin, else by SIGTERM. */
   async endHost(): Promise<void> {
     if (this.#hasEnded) return;
-    const toldAt = Date.now();
-    this.#hostEvents.push({ at: toldAt, type: "toldToEnd", by: "end of stdin" });
+    const requestedAt = Date.now();
+    this.#hostEvents.push({ at: requestedAt, type: "endRequested", by: "end of stdin" });
     this.#host.stdin.end();
-    await this.#until(() => this.#reactedSince(toldAt), REACTION_TIMEOUT_MS);
-    if (!this.#reactedSince(toldAt) && process.platform !== "win32") {
-      this.#hostEvents.push({ at: Date.now(), type: "toldToEnd", by: "SIGTERM" });
+    await this.#until(() => this.#reactedSince(requestedAt), REACTION_TIMEOUT_MS);
+    if (!this.#reactedSince(requestedAt) && process.platform !== "win32") {
+      this.#hostEvents.push({ at: Date.now(), type: "endRequested", by: "SIGTERM" });
       this.#host.kill("SIGTERM");
-      await this.#until(() => this.#reactedSince(toldAt), REACTION_TIMEOUT_MS);
+      await this.#until(() => this.#reactedSince(requestedAt), REACTION_TIMEOUT_MS);
     }
-    if (this.#reactedSince(toldAt)) await this.#until(() => this.#hasEnded, END_TIMEOUT_MS);
-    if (this.#hasEnded) await this.#until(() => this.#runningWorkers().length === 0, WORKER_END_MS);
+    const isOver = (): boolean => this.#hasEnded;
+    if (this.#reactedSince(requestedAt)) await this.#until(isOver, END_TIMEOUT_MS);
+    if (isOver()) await this.#until(() => this.#runningWorkers().length === 0, WORKER_END_MS);
   }
 
   /** Ends what still runs, and records it. */

@@ -47,8 +47,8 @@ export class ScriptedPresence implements PresenceService {
     for (;;) {
       const [batches] = this.#batches;
       if (batches === undefined) return null;
-      const { done, value } = batches.next();
-      if (done !== true) return value;
+      const next = batches.next();
+      if (next.done !== true) return next.value;
       this.#batches.shift();
     }
   }

@@ -11,12 +11,11 @@ import { isAlive } from "../../platform/node-process.js";
 import { claimStdio } from "../../platform/stdio.js";
 import { systemClock } from "../../platform/system-clock.js";
 import type { Channel, ChannelHandlers } from "../../ports/channel.js";
-import { ProtocolError, RpcCode } from "../../rpc/errors.js";
+import { type ProtocolError, RpcCode } from "../../rpc/errors.js";
 import { RpcServer } from "../../rpc/rpc-server.js";
 import { presenceRecord } from "./presence-steps.js";
 import type { LaunchFacts, ScenarioId, Step, WorkerEvent } from "./record.js";
 import { ScriptedPresence, scriptedAuthorization, scriptedStatus } from "./scripted-services.js";
-import { SCRIPTS } from "./scripts.js";
 
 /** Names of options in the manifest of a scenario. */
 const SETTINGS_ARGUMENT = "--settings";
@@ -77,8 +76,8 @@ export class ScriptedWorker {
     this.channel = new JsonRpcChannel(input, output);
   }
 
-  /** Launches the script. */
-  start(): void {
+  /** Runs the script, and serves the host. */
+  start(script: (worker: ScriptedWorker) => Promise<void>): void {
     const launchFacts = readLaunch(this.launch);
     this.record({ type: "launched", ...launchFacts });
     const startedAt = Date.now();
@@ -96,7 +95,7 @@ export class ScriptedWorker {
     const { scenario } = this.#options;
     // A host may launch it again where it does not have to: the script ran in the first process.
     const isScripted = this.launch === 1 || scenario === "restart" || scenario === "cleanExit";
-    const running = isScripted ? SCRIPTS[scenario](this) : Promise.resolve();
+    const running = isScripted ? script(this) : Promise.resolve();
     this.#serve(launchFacts.settings?.path ?? "Presence.ini");
     void running.then(() => this.reach("done"));
   }
@@ -140,7 +139,7 @@ export class ScriptedWorker {
     });
   }
 
-  /** Has an operator decide about an address. Resolves with whether the host sent a query for it. */
+  /** Has an operator decide about an address. Resolves with whether the host asked for it. */
   async decide(uri: string): Promise<boolean> {
     const query = this.nextMessage(DECISION_TIMEOUT_MS, (message) => isQueryFor(message, uri));
     this.record({ type: "asked", uri });
@@ -268,11 +267,6 @@ interface Received {
   readonly method?: string;
   readonly id?: unknown;
   readonly params?: unknown;
-}
-
-/** Starts the worker that a scenario's launcher describes. */
-export function runScriptedWorker(options: ScriptedWorkerOptions): void {
-  new ScriptedWorker(options).start();
 }
 
 /** Returns the reason if the bytes are not a message. */

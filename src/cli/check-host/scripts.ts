@@ -31,6 +31,7 @@ const SHOW_MS = 400;
 /** How long a host is watched for queries that nobody asked for. */
 const QUIET_MS = 2_000;
 const SHORT_RUN_MS = 300;
+const EXIT_MS = 800;
 const RESTART_SUBSCRIBE_MS = 5_000;
 const CHANGES_PER_NOTIFICATION = 500;
 const FLOOD_FLUSH_MS = 20_000;
@@ -61,7 +62,7 @@ export const SCRIPTS: Readonly<Record<ScenarioId, Script>> = {
     await worker.pause(SHORT_RUN_MS);
   },
   async end(worker) {
-    worker.exitDelayMs = SHORT_RUN_MS;
+    worker.exitDelayMs = EXIT_MS;
     worker.onRequest = async (request) => {
       if (request.method === "shutdown") await worker.pause(SHORT_RUN_MS);
       return request.respond();

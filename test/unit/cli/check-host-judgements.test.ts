@@ -37,7 +37,7 @@ function recordOf(...steps: readonly Step[]): ScenarioRecord {
     at = step.at ?? at + 10;
     return { pid: 9, ...step, at };
   });
-  return new ScenarioRecord(PLAN, events as ScenarioEvent[]);
+  return new ScenarioRecord(PLAN, events);
 }
 
 function judge(id: string, ...steps: readonly Step[]): string {
@@ -79,7 +79,7 @@ const subscription: readonly Step[] = [
   responded("presence/subscribe"),
   { type: "reached", step: "subscribed" },
 ];
-const toldToEnd: Step = { type: "toldToEnd", by: "end of stdin" };
+const endRequested: Step = { type: "endRequested", by: "end of stdin" };
 const hostEnded = (code = 0): Step => ({
   type: "hostEnded",
   code,
@@ -155,10 +155,10 @@ describe("cli/check-host requirements", () => {
       "failed: presence/get: No. (-32602)",
     );
     expect(judge("requests", ...subscription, responded("presence/get", 1301))).to.match(/^passed/);
-    const again = received("worker/status", {}, 1);
-    expect(judge("unique-ids", ...subscription, again)).to.match(/^failed: The id 1 was used/);
+    const repeated = received("worker/status", {}, 1);
+    expect(judge("unique-ids", ...subscription, repeated)).to.match(/^failed: The id 1 was used/);
     expect(judge("unique-ids", ...subscription, received("a", {}, "1"))).to.match(/^passed/);
-    expect(judge("unique-ids", ...subscription, { ...again, pid: 10 })).to.match(/^passed/);
+    expect(judge("unique-ids", ...subscription, { ...repeated, pid: 10 })).to.match(/^passed/);
     expect(judge("no-responses", ...subscription, received(null, undefined, 4))).to.match(
       /^failed: It sent a response, with id 4/,
     );
@@ -331,14 +331,14 @@ describe("cli/check-host requirements", () => {
     const exit = received("exit");
     const ending: Step = { type: "ending", code: 0 };
     const judgeEnd = (id: string, ...events: Step[]): string =>
-      judge(id, ...subscription, toldToEnd, ...events);
+      judge(id, ...subscription, endRequested, ...events);
     expect(judgeEnd("shutdown", ...shutdown, exit)).to.match(/^passed/);
     expect(judgeEnd("shutdown", shutdown[0], exit, shutdown[1])).to.match(/^failed: .* before the/);
     expect(judgeEnd("shutdown", exit)).to.match(/^failed: .* without shutdown/);
     expect(judgeEnd("shutdown", ...shutdown, hostEnded())).to.match(/^failed: .* no exit/);
     expect(judgeEnd("shutdown", { type: "inputEnded" })).to.match(/^failed: .* neither/);
     expect(judgeEnd("shutdown", { type: "hostKilled" })).to.match(/^notObserved/);
-    expect(judge("shutdown", ...subscription, hostEnded(1), toldToEnd)).to.match(
+    expect(judge("shutdown", ...subscription, hostEnded(1), endRequested)).to.match(
       /^failed: The host/,
     );
 
@@ -354,7 +354,7 @@ describe("cli/check-host requirements", () => {
     const gone: Step = { type: "workerGone", workerPid: 9 };
     const left: Step = { type: "workerLeft", workerPid: 9 };
     const judgeKill = (...events: Step[]): string =>
-      judge("silent-worker", ...subscription, done, toldToEnd, ...events);
+      judge("silent-worker", ...subscription, done, endRequested, ...events);
     expect(judgeKill(...shutdown, gone, hostEnded())).to.match(/^passed/);
     expect(judgeKill(...shutdown, hostEnded(), left)).to.match(/^failed: .* an orphan/);
     expect(judgeKill(...shutdown, { type: "hostKilled" })).to.match(/^failed: Neither/);
