@@ -16,6 +16,9 @@ const load = (path) => import(new URL(`src/${path}`, compiled));
 
 const { settingsTableMarkdown } = await load("settings/keys.js");
 const { PROBLEM_SEVERITY, problemText } = await load("faults/problem-catalog.js");
+const { possibleValues, REASON_WORDING, STATE_WORDING } = await load(
+  "presence/presence-wording.js",
+);
 const { openRpcDocument } = await load("rpc/openrpc.js");
 const importRules = createRequire(import.meta.url)("../.dependency-cruiser.cjs").forbidden;
 
@@ -74,6 +77,24 @@ function problems() {
     return [`\`${code}\``, severity, message, hint];
   });
   return table(["Code", "Severity", "Message (example)", "What to do"], rows);
+}
+
+/** What an operator sees for each value that a record can have. */
+function wording() {
+  const rows = possibleValues().map(([state, reason]) => {
+    const { symbol, label, color } = STATE_WORDING[state];
+    const name = capitalized(label);
+    const known = REASON_WORDING[reason];
+    const words =
+      known === undefined ? [name, "–"] : [`${name} (${known.label})`, known.explanation];
+    const code = reason === null ? "–" : `\`${reason}\``;
+    return [`\`${state}\``, code, symbol, color === null ? "text" : `\`${color}\``, ...words];
+  });
+  return table(["`state`", "`reason`", "Symbol", "Color", "Words", "Explanation"], rows);
+}
+
+function capitalized(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function wireErrors() {
@@ -190,6 +211,7 @@ const parts = {
   problems,
   "wire-errors": wireErrors,
   imports,
+  wording,
   measured,
   freshness,
   shipped,
@@ -199,6 +221,7 @@ const pages = [
   "docs/architecture.md",
   "docs/settings.md",
   "docs/errors.md",
+  "docs/integration.md",
   "docs/freshness.md",
   "docs/benchmarks.md",
   "docs/dependencies.md",

@@ -49,7 +49,11 @@ const KIT_PROGRAMS = [
   { package: "mono-runtime", isInstalled: () => isOnPath("mono") },
   {
     package: "libnewtonsoft-json-cil-dev",
-    isInstalled: () => existsSync("/usr/lib/pkgconfig/newtonsoft-json.pc"),
+    isInstalled: () => existsSync("/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll"),
+  },
+  {
+    package: "libmono-posix4.0-cil",
+    isInstalled: () => existsSync("/usr/lib/mono/4.5/Mono.Posix.dll"),
   },
   { package: "prometheus", isInstalled: () => isOnPath("promtool") },
 ];

@@ -175,7 +175,7 @@ function printTimings() {
 
 const programs = run("programs for tests", process.execPath, [
   "scripts/install-real-parts.mjs",
-  ...(onlySuite === undefined || ["release", "faults", "soak"].includes(onlySuite)
+  ...(onlySuite === undefined || ["release", "faults", "soak", "kit"].includes(onlySuite)
     ? ["--tests"]
     : []),
   ...(hasSuite("clients") ? ["--clients"] : []),

@@ -12,7 +12,7 @@ import { trackedFiles } from "./source.mjs";
 const RULE = "-".repeat(80);
 const RUNTIME_LICENSE = "runtime/LICENSE";
 const REPOSITORY_PARTS = [
-  ...["docs", "README.md", "CHANGELOG.md", "LICENSE"],
+  ...["docs", "examples", "README.md", "CHANGELOG.md", "LICENSE"],
   ...["plugin.manifest.schema.json", "openrpc.json"],
 ];
 

@@ -114,7 +114,8 @@ function linksOf(path: string, page: string): string[] {
 /** The pages of this repository as they are in the folder. */
 function expectedPages(): string[] {
   // Files that git ignores, or does not know, do not ship.
-  const docs = execFileSync("git", ["ls-files", "docs"], { encoding: "utf8" }).trim().split("\n");
+  const list = execFileSync("git", ["ls-files", "docs", "examples"], { encoding: "utf8" });
+  const docs = list.trim().split("\n");
   const pages = [...docs, "README.md", "CHANGELOG.md"].filter((path) => path.endsWith(".md"));
   const html = pages.map((path) => path.replace(/\.md$/, ".html"));
   return [...docs, "README.md", "CHANGELOG.md", ...html, "docs/index.html", "docs/style.css"];

@@ -95,6 +95,7 @@ export function publishedPages(): MarkdownPage[] {
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "examples/README.md",
     ...inDocs.map((name) => `docs/${name}`),
   ].map((path) => new MarkdownPage(path));
 }

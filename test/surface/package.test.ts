@@ -42,6 +42,13 @@ describe("the package", function () {
       "THIRD-PARTY-NOTICES",
       "docs/operations.md",
       "docs/protocol.md",
+      "examples/README.md",
+      "examples/csharp/Host.cs",
+      "examples/csharp/Host.csproj",
+      "examples/csharp/Worker.cs",
+      "examples/csharp/StreamJsonRpcHost.cs",
+      "examples/csharp/StreamJsonRpcHost.csproj",
+      "examples/python/host.py",
     ]);
   });
 
@@ -71,7 +78,7 @@ describe("the package", function () {
 
   it("contains no sources, tests, tools or local files", () => {
     const unexpected = files.filter(
-      (path) => !/^(dist|docs)\/|^[^/]+\.(json|md)$|^(LICENSE|THIRD-PARTY-NOTICES)$/.test(path),
+      (path) => !/^(dist|docs)\/|^examples\/([^/]+\/)?[^/]+\.(cs|csproj|py|md)$|^[^/]+\.(json|md)$|^(LICENSE|THIRD-PARTY-NOTICES)$/.test(path),
     );
     expect(unexpected).to.deep.equal([]);
     expect(files.filter((path) => /\.(log|ini|ts|test\.\w+)$/.test(path))).to.deep.equal([]);

@@ -5,7 +5,7 @@ import { expect } from "chai";
 
 import { MarkdownPage, publishedPages } from "../support/markdown-page-fixture.js";
 
-describe("README.md, CHANGELOG.md, CONTRIBUTING.md and docs/", () => {
+describe("README.md, CHANGELOG.md, CONTRIBUTING.md, examples/ and docs/", () => {
   for (const page of publishedPages()) {
     it(`${page.path} links to files and headings that exist`, () => {
       for (const link of page.links.filter((target) => !/^[a-z]+:/.test(target))) {

@@ -1,5 +1,10 @@
 import { toPrintable } from "../../faults/foreign-text.js";
-import type { PresenceReason, PresenceRecord, PresenceState } from "../../presence/record.js";
+import {
+  REASON_WORDING,
+  STATE_WORDING,
+  type StateWording,
+} from "../../presence/presence-wording.js";
+import type { PresenceRecord, PresenceState } from "../../presence/record.js";
 import { displayWidth, type Style } from "./text.js";
 
 export interface PresenceChange {
@@ -9,41 +14,32 @@ export interface PresenceChange {
   readonly to: PresenceRecord;
 }
 
-interface StateStyle {
-  /** From the Windows Glyph List 4, which every console font has. No two states share a symbol. */
-  readonly symbol: string;
-  readonly label: string;
+interface StateStyle extends StateWording {
   readonly styles: readonly Style[];
 }
 
-/** How each state is shown, in the order of the totals. */
-export const STATE_STYLES: Readonly<Record<PresenceState, StateStyle>> = {
-  available: { symbol: "●", label: "available", styles: ["green"] },
-  away: { symbol: "○", label: "away", styles: ["yellow"] },
-  onCall: { symbol: "♪", label: "on a call", styles: ["red"] },
-  inMeeting: { symbol: "■", label: "in a meeting", styles: ["magenta"] },
-  presenting: { symbol: "►", label: "presenting", styles: ["magenta", "bold"] },
-  doNotDisturb: { symbol: "▬", label: "do not disturb", styles: ["brightRed", "bold"] },
-  outOfOffice: { symbol: "◊", label: "out of office", styles: ["cyan"] },
-  offline: { symbol: "×", label: "offline", styles: ["grey"] },
-  unknown: { symbol: "?", label: "unknown", styles: ["grey"] },
+const STYLES: Readonly<Record<PresenceState, readonly Style[]>> = {
+  available: ["green"],
+  away: ["yellow"],
+  onCall: ["red"],
+  inMeeting: ["magenta"],
+  presenting: ["magenta", "bold"],
+  doNotDisturb: ["brightRed", "bold"],
+  outOfOffice: ["cyan"],
+  offline: ["grey"],
+  unknown: ["grey"],
 };
+
+/** How each state is shown, in the order of the totals. */
+export const STATE_STYLES = Object.fromEntries(
+  Object.entries(STATE_WORDING).map(([state, wording]) => [
+    state,
+    { ...wording, styles: STYLES[state as PresenceState] },
+  ]),
+) as Readonly<Record<PresenceState, StateStyle>>;
 
 /** Between two columns. */
 export const GAP = "  ";
-
-const REASON_LABELS: Readonly<Record<PresenceReason, string>> = {
-  disabled: "disabled",
-  blocked: "blocked",
-  notReady: "not ready",
-  notFound: "not found",
-  notShared: "not shared",
-  stale: "stale",
-  neverSignedIn: "never signed in",
-  undetermined: "undetermined",
-  unrecognizedStatus: "new status",
-  invalidUri: "invalid address",
-};
 
 /** A change in one line without colors: `Björn Weber  ● available → ♪ on a call`. */
 export function changeText({ from, to }: PresenceChange): string {
@@ -53,7 +49,7 @@ export function changeText({ from, to }: PresenceChange): string {
 /** A state's symbol and label, and the reason if there is one: `? unknown (stale)`. */
 export function stateText({ state, reason }: Pick<PresenceRecord, "state" | "reason">): string {
   const { symbol, label } = STATE_STYLES[state];
-  return `${symbol} ${label}${reason === null ? "" : ` (${REASON_LABELS[reason]})`}`;
+  return `${symbol} ${label}${reason === null ? "" : ` (${REASON_WORDING[reason].label})`}`;
 }
 
 /** The names that several people have, so that the name alone does not tell who is meant. */
