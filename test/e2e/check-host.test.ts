@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,55 +7,26 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { REQUIREMENTS } from "../../src/cli/check-host/requirements.js";
+import {
+  ADDRESSES,
+  check,
+  environmentWith,
+  HOST_ARGUMENTS,
+  startCheck,
+  type CheckResult,
+} from "../support/check-host-fixture.js";
+import { PYTHON, PYTHON_HOST } from "../support/example-host-fixture.js";
 import { HOST_FAULTS, type HostFault } from "../support/host-faults-fixture.js";
-import { NO_SIGNALS, skip, IS_WINDOWS, skipOnWindows } from "../support/windows-fixture.js";
+import { requirePart } from "../support/required-tool-fixture.js";
+import { IS_WINDOWS, NO_SIGNALS, skip, skipOnWindows } from "../support/windows-fixture.js";
 
 const CLI = "dist/cli.cjs";
-const REFERENCE_HOST = ["dist/host.mjs", "--manifest", "{manifest}", "--settings", "{settings}"];
-const ADDRESSES = ["ada@northwind.example", "bo@northwind.example"];
 /** They mostly wait. */
 const CHECKS_AT_A_TIME = 8;
 
-interface Report {
-  readonly ok: boolean;
-  readonly requirements: readonly {
-    readonly id: string;
-    readonly outcome: "passed" | "failed" | "notObserved";
-    readonly observed: string;
-  }[];
-}
-
-interface CheckResult {
-  readonly code: number | null;
-  readonly report: Report;
-}
-
-/** Each check makes a folder in the system's folder for temporary files, which `root` replaces. */
-function environmentWith(root: string): NodeJS.ProcessEnv {
-  return { ...process.env, TMPDIR: root, TEMP: root, TMP: root };
-}
-
-function startCheck(
-  root: string,
-  host: readonly string[],
-  options: readonly string[] = [],
-): ChildProcessWithoutNullStreams {
-  const args = [CLI, "check-host", "--json", ...options, "--", process.execPath, ...host];
-  return spawn(process.execPath, args, { env: environmentWith(root) });
-}
-
-async function check(...args: Parameters<typeof startCheck>): Promise<CheckResult> {
-  const run = startCheck(...args);
-  let output = "";
-  run.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  run.stderr.resume();
-  const [code] = (await once(run, "close")) as [number | null];
-  return { code, report: JSON.parse(output) as Report };
-}
-
 function faultyHost(fault: HostFault): string[] {
   const program = "build/test/support/faulty-host-program.js";
-  return [program, fault, "{manifest}", "{settings}", ...ADDRESSES];
+  return [process.execPath, program, fault, "{manifest}", "{settings}", ...ADDRESSES];
 }
 
 /** Checks all that is judged in the same scenarios as the requirements of a fault. */
@@ -69,7 +40,7 @@ function checkFault(root: string, fault: keyof typeof HOST_FAULTS): Promise<Chec
   return check(root, faultyHost(fault), options);
 }
 
-function failedIds({ requirements }: Report): string[] {
+function failedIds({ requirements }: CheckResult["report"]): string[] {
   return requirements.filter(({ outcome }) => outcome === "failed").map(({ id }) => id);
 }
 
@@ -90,7 +61,10 @@ describe("e2e: check-host", function () {
       running.push(result.catch(() => undefined));
       results.set(name, result);
     };
-    startInTurn("reference host", () => check(root, [...REFERENCE_HOST, ...ADDRESSES]));
+    startInTurn("reference host", () =>
+      check(root, [process.execPath, "dist/host.mjs", ...HOST_ARGUMENTS]),
+    );
+    startInTurn("Python", () => check(root, [...PYTHON_HOST, ...HOST_ARGUMENTS]));
     startInTurn("printsNothing", () =>
       check(root, faultyHost("printsNothing"), [
         "--only",
@@ -105,6 +79,14 @@ describe("e2e: check-host", function () {
     const left = readdirSync(root);
     rmSync(root, { recursive: true, force: true });
     expect(left).to.deep.equal([]);
+  });
+
+  it("passes the example host in Python in everything", async function () {
+    const hasLibrary = spawnSync(PYTHON, ["-c", "import pylsp_jsonrpc"]).status === 0;
+    requirePart(this, hasLibrary, "pylsp-jsonrpc", "python3-pylsp-jsonrpc");
+    const { code, report } = await results.get("Python")!;
+    expect(report.requirements.filter(({ outcome }) => outcome !== "passed")).to.deep.equal([]);
+    expect(code).to.equal(0);
   });
 
   it("passes the reference host in everything", async () => {

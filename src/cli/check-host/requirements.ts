@@ -58,6 +58,9 @@ export interface Requirement {
 
 const LAUNCHING = "docs/integration.md#launching-from-the-manifest";
 const LIFECYCLE = "docs/integration.md#lifecycle-in-short";
+const RESTARTS = "docs/integration.md#restarts";
+const READING = "docs/integration.md#back-pressure";
+const SHOWING = "docs/integration.md#what-to-show-an-operator";
 const DECISIONS = "docs/integration.md#decisions";
 const FORMS = "docs/integration.md#forms-that-the-worker-accepts";
 const MANIFEST_IS_READ = "The host reads the manifest.";
@@ -201,7 +204,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     situation: "Presence changes to each state in turn.",
     expected: "The host shows each.",
     remedy: "Show the record of each presence/changed at once.",
-    docs: LIFECYCLE,
+    docs: SHOWING,
     judge: judgeStates,
   },
   {
@@ -210,7 +213,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     situation: "Presence becomes unknown, for each reason (stale, notReady, blocked, …).",
     expected: "The host shows unknown: neither offline nor the last state.",
     remedy: "Show the state unknown as a state of its own, whatever the reason.",
-    docs: LIFECYCLE,
+    docs: SHOWING,
     judge: judgeUnknown,
   },
   {
@@ -219,7 +222,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     situation: "A change comes with the ID of a subscription that the host does not have.",
     expected: "The host ignores it.",
     remedy: "Apply a change only if subscriptionIds holds an ID that the host still has.",
-    docs: LIFECYCLE,
+    docs: RESTARTS,
     judge: judgeForeignSubscription,
   },
   {
@@ -291,7 +294,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     situation: "100,000 changes come as fast as the host reads.",
     expected: "The host reads them within 20 s.",
     remedy: "Read stdout in a thread, or asynchronously, that nothing else holds up.",
-    docs: LIFECYCLE,
+    docs: READING,
     judge: judgeOutput,
   },
   {
@@ -300,7 +303,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     situation: "1 MB of log lines comes on stderr.",
     expected: "The host reads them within 20 s.",
     remedy: "Read stderr continuously (in .NET: BeginErrorReadLine), or let it go to the host's.",
-    docs: LIFECYCLE,
+    docs: READING,
     judge: judgeErrorOutput,
   },
   {
@@ -309,7 +312,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     situation: "The worker ends with exit code 70, dies at its start, and ends during a request.",
     expected: "The host launches it again each time.",
     remedy: "Launch the worker again whenever it has ended by itself with another code than 0.",
-    docs: LIFECYCLE,
+    docs: RESTARTS,
     judge: judgeRestarts,
   },
   {
@@ -319,7 +322,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     expected: "The host waits as long, from failure to failure.",
     remedy:
       "Wait for the next of delaysSeconds after each failure in a row, then for the last one.",
-    docs: LIFECYCLE,
+    docs: RESTARTS,
     judge: judgeDelays,
   },
   {
@@ -328,7 +331,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     situation: "The worker was launched again.",
     expected: "The host subscribes to the same addresses again.",
     remedy: "Subscribe after each launch: a new process knows nothing of earlier subscriptions.",
-    docs: LIFECYCLE,
+    docs: RESTARTS,
     judge: judgeResubscription,
   },
   {
@@ -337,7 +340,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     situation: "The worker has ended, and no new one has answered yet.",
     expected: "The host shows unknown.",
     remedy: "Show unknown (not ready) from the exit on until the first records of the new worker.",
-    docs: LIFECYCLE,
+    docs: RESTARTS,
     judge: judgeMeanwhile,
   },
   {
@@ -346,7 +349,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     situation: "The worker ends with exit code 0.",
     expected: "The host does not launch it again.",
     remedy: "Restart on failure only: exit code 0 means that somebody has ended the worker.",
-    docs: LIFECYCLE,
+    docs: RESTARTS,
     judge: judgeCleanExit,
   },
   {
@@ -355,7 +358,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     situation: "The host is told to end.",
     expected: "It sends shutdown, waits for the response, and sends exit.",
     remedy: "Send shutdown and then exit, rather than closing stdin or killing the worker.",
-    docs: LIFECYCLE,
+    docs: RESTARTS,
     judge: judgeShutdown,
   },
   {
@@ -364,7 +367,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     situation: "The worker takes 0.8 s to exit.",
     expected: "The host waits for it, and ends with exit code 0.",
     remedy: "Wait for the end of the worker's process before the host ends.",
-    docs: LIFECYCLE,
+    docs: RESTARTS,
     judge: judgeLastWait,
   },
   {
@@ -373,7 +376,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     situation: "The host is told to end; the worker ignores shutdown, exit, and the end of stdin.",
     expected: "The host kills the worker within 10 s, and ends.",
     remedy: "Kill the worker (in .NET: Process.Kill) some seconds after shutdown.",
-    docs: LIFECYCLE,
+    docs: RESTARTS,
     judge: judgeKill,
   },
   {
@@ -382,7 +385,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     situation: "The worker responds to shutdown, and lives on after exit and the end of stdin.",
     expected: "The host kills the worker within 10 s, and ends.",
     remedy: "Kill the worker (in .NET: Process.Kill) if it still runs some seconds after exit.",
-    docs: LIFECYCLE,
+    docs: RESTARTS,
     judge: judgeKill,
   },
 ];
