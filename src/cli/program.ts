@@ -93,11 +93,11 @@ function buildProgram(): Command {
 function addHostCheck(program: Command): void {
   const command = program
     .command("check-host")
-    .usage("[options] -- <command that starts the host> [argument...]")
+    .usage("[options] -- <host...>")
     .description(
-      "check a host against workers that misbehave; {manifest} and {settings} in its command are replaced by paths",
+      "check a host, started by a command, against workers that misbehave; {manifest} and {settings} in the command are replaced by paths",
     )
-    .argument("[command...]")
+    .argument("[host...]", "the command that starts the host, with its arguments")
     .option("--json", "print the result as one JSON object")
     .option("--list", "list the requirements instead")
     .option("--only <id,...>", "check only these requirements", collect)

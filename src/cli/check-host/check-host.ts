@@ -165,24 +165,30 @@ function cancelled(): Fault {
   return new Fault("cancelled", "Cancelled. The host and the workers of the check were ended.");
 }
 
+/** One line, and for a failure what was expected, when, and what to change. */
 function printJudgement(console: CommandConsole, judged: Judged): void {
   const { id, outcome, situation, expected, observed, remedy, docs } = judged;
   const { paint, width } = console;
   const [label, styles] = LABELS[outcome];
   const head = `${paint(label, ...styles)}  ${id.padEnd(ID_WIDTH)}  `;
-  const margin = label.length + ID_WIDTH + 4;
-  const body = [expected, `${outcome === "failed" ? "But: " : ""}${observed}`];
-  if (outcome === "failed") body.push(`When: ${situation}`, `→ ${remedy} (${docs})`);
+  const explanation =
+    outcome === "failed"
+      ? [`When: ${situation}`, `Expected: ${expected}`, `→ ${remedy} (${docs})`]
+      : [];
   if (!Number.isFinite(width)) {
-    console.line(`${head}${toPrintable(body.join(" "))}`);
+    console.line(head + toPrintable([observed, ...explanation].join(" ")));
     return;
   }
-  const lines = body.flatMap((text, index) =>
-    wrap(toPrintable(text), width - margin, index < 2 ? 0 : 2).map((line) =>
-      index === 1 && outcome !== "failed" ? paint(line, "grey") : line,
+  const margin = " ".repeat(label.length + ID_WIDTH + 4);
+  const wrapText = (text: string, indent: number): string[] =>
+    wrap(toPrintable(text), width - margin.length, indent);
+  const [first = "", ...others] = wrapText(observed, 0);
+  console.lines([
+    head + (outcome === "notObserved" ? paint(first, "grey") : first),
+    ...[...others, ...explanation.flatMap((text) => wrapText(text, 2))].map(
+      (line) => margin + line,
     ),
-  );
-  console.lines(lines.map((line, index) => (index === 0 ? head : " ".repeat(margin)) + line));
+  ]);
 }
 
 function report(console: CommandConsole, judged: readonly Judged[], tookMs: number): ExitCode {

@@ -146,6 +146,26 @@ describe("cli/check-host requirements", () => {
     });
   }
 
+  it("pass a host that subscribes, and are not observed in one that says nothing", () => {
+    const fulfilled = [
+      ...["launch", "first-message", "framing", "requests", "unique-ids", "no-responses"],
+      ...["subscription", "slow-worker", "no-repetition", "no-timer"],
+    ];
+    for (const id of fulfilled) expect(judge(id, ...subscription), id).to.match(/^passed/);
+    expect(judge("relative-command", launched())).to.match(/^passed/);
+    for (const id of ["framing", "requests", "unique-ids", "slow-worker", "no-repetition"])
+      expect(judge(id, hostLaunched, launched()), id).to.match(/^notObserved/);
+    const ended: Step = { type: "workerGone", workerPid: 9, at: 1_020 };
+    expect(judge("slow-worker", ...subscription, ended)).to.equal(
+      "failed: The worker was ended after 1.0 s.",
+    );
+    expect(judge("unexpected-messages", ...subscription)).to.match(/^failed: The scenario did not/);
+    expect(judge("error-responses", ...subscription, hostEnded(1))).to.match(/^notObserved/);
+    expect(judge("silent-worker", ...subscription, endRequested)).to.match(/^notObserved/);
+    for (const id of ["unknown", "foreign-subscription"])
+      expect(judge(id, ...subscription, shown("onCall")), id).to.match(/^notObserved/);
+  });
+
   it("judge the messages of the host", () => {
     const unreadable: Step = { type: "unreadable", reason: "a header has no Content-Length" };
     expect(judge("framing", ...subscription, unreadable)).to.equal(
