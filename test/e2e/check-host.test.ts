@@ -40,6 +40,13 @@ function checkFault(root: string, fault: keyof typeof HOST_FAULTS): Promise<Chec
   return check(root, faultyHost(fault), options);
 }
 
+/** The processes whose command line has a folder in it; on Windows none, for want of a program. */
+function processesOf(folder: string): string[] {
+  if (IS_WINDOWS) return [];
+  const { stdout } = spawnSync("pgrep", ["-f", folder], { encoding: "utf8" });
+  return stdout.split("\n").filter(Boolean);
+}
+
 function failedIds({ requirements }: CheckResult["report"]): string[] {
   return requirements.filter(({ outcome }) => outcome === "failed").map(({ id }) => id);
 }
@@ -76,7 +83,7 @@ describe("e2e: check-host", function () {
 
   after(async () => {
     await Promise.allSettled(results.values());
-    const left = readdirSync(root);
+    const left = [...readdirSync(root), ...processesOf(root)];
     rmSync(root, { recursive: true, force: true });
     expect(left).to.deep.equal([]);
   });
@@ -133,19 +140,15 @@ describe("e2e: check-host", function () {
       readdirSync(folder, { recursive: true })
         .map(String)
         .filter((path) => path.endsWith("events.jsonl"));
-    const pids = (): number[] => {
-      const { stdout } = spawnSync("pgrep", ["-f", folder], { encoding: "utf8" });
-      return stdout.split("\n").filter(Boolean).map(Number);
-    };
     // The host and its worker.
-    while (eventsOf().length === 0 || pids().length < 2) {
+    while (eventsOf().length === 0 || processesOf(folder).length < 2) {
       expect(Date.now()).to.be.lessThan(deadline);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     stopped.kill("SIGINT");
     const [code] = (await once(stopped, "close")) as [number | null];
     expect(code).to.equal(1);
-    expect(pids()).to.deep.equal([]);
+    expect(processesOf(folder)).to.deep.equal([]);
     expect(readdirSync(folder)).to.deep.equal([]);
     rmSync(folder, { recursive: true });
   });
