@@ -57,9 +57,10 @@ describe("e2e: check-host", function () {
 
   const faults = Object.keys(HOST_FAULTS) as (keyof typeof HOST_FAULTS)[];
   const results = new Map<string, Promise<CheckResult>>();
-  const root = mkdtempSync(join(tmpdir(), "ucx-checks-"));
+  let root = "";
 
   before(() => {
+    root = mkdtempSync(join(tmpdir(), "ucx-checks-"));
     const running: Promise<unknown>[] = [];
     const startInTurn = (name: string, start: () => Promise<CheckResult>): void => {
       const turn = running[running.length - CHECKS_AT_A_TIME] ?? Promise.resolve();
@@ -154,7 +155,10 @@ describe("e2e: check-host", function () {
   });
 
   describe("usage", () => {
-    const folder = mkdtempSync(join(tmpdir(), "ucx-usage-"));
+    let folder = "";
+    before(() => {
+      folder = mkdtempSync(join(tmpdir(), "ucx-usage-"));
+    });
     after(() => rmSync(folder, { recursive: true }));
     const run = (...args: string[]) =>
       spawnSync(process.execPath, [CLI, "check-host", ...args], {
