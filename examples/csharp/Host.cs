@@ -1,4 +1,4 @@
-// A complete host for the Webex presence worker, with .NET and Newtonsoft.Json alone. In C# 7, which
+// A complete host for the Webex presence worker, with .NET and Newtonsoft.Json alone; in C# 7, that
 // Mono and .NET Framework have, too. Worker.cs has the process and JSON-RPC, this file what a host
 // does with them. ../README.md says how to run it.
 //
@@ -79,18 +79,20 @@ sealed class Host
 
     void Run()
     {
-        Console.CancelKeyPress += (_, signal) =>
+        if (!StopOnSignalsOfMono())
         {
-            signal.Cancel = true;
-            loop.Post(Stop);
-        };
+            Console.CancelKeyPress += (_, signal) =>
+            {
+                signal.Cancel = true;
+                loop.Post(Stop);
+            };
+        }
         // SIGTERM in .NET, and the end of Main, when there is nothing to wait for.
         AppDomain.CurrentDomain.ProcessExit += (_, signal) =>
         {
             loop.Post(Stop);
             if (ended.Wait(KillAfter + KillAfter)) Environment.ExitCode = 0;
         };
-        StopOnSigtermInMono();
         ShowNotReady();
         loop.Post(Launch);
         new Thread(ReadOperator) { IsBackground = true }.Start();
@@ -99,17 +101,24 @@ sealed class Host
     }
 
     /// <summary>Mono has a class for signals, in an assembly that need not be there.</summary>
-    void StopOnSigtermInMono()
+    bool StopOnSignalsOfMono()
     {
         const string Posix = "Mono.Posix, Version=4.0.0.0, PublicKeyToken=0738eb9f132ed756";
-        if (!(Type.GetType($"Mono.Unix.UnixSignal, {Posix}") is Type unixSignal)) return;
-        var sigterm = Enum.Parse(Type.GetType($"Mono.Unix.Native.Signum, {Posix}"), "SIGTERM");
-        var signal = (WaitHandle)Activator.CreateInstance(unixSignal, sigterm);
-        new Thread(() =>
+        if (!(Type.GetType($"Mono.Unix.UnixSignal, {Posix}") is Type unixSignal)) return false;
+        var signum = Type.GetType($"Mono.Unix.Native.Signum, {Posix}");
+        foreach (var name in new[] { "SIGTERM", "SIGINT" })
         {
-            signal.WaitOne();
-            loop.Post(Stop);
-        }) { IsBackground = true }.Start();
+            var number = Enum.Parse(signum, name);
+            var signal = (WaitHandle)Activator.CreateInstance(unixSignal, number);
+            new Thread(() => StopAfter(signal)) { IsBackground = true }.Start();
+        }
+        return true;
+    }
+
+    void StopAfter(WaitHandle signal)
+    {
+        signal.WaitOne();
+        loop.Post(Stop);
     }
 
     void Launch()

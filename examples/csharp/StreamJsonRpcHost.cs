@@ -1,4 +1,4 @@
-// The host of Host.cs with StreamJsonRpc, for .NET 8 or later; the same arguments, stdin and stdout.
+// The host of Host.cs with StreamJsonRpc, for .NET 8 or later: the same arguments and output.
 //
 // NOT RUN: the machines on which the worker is developed have no .NET. It is written from the
 // documentation of StreamJsonRpc 2.26 (https://microsoft.github.io/vs-streamjsonrpc). Host.cs and
@@ -112,6 +112,12 @@ sealed class Host(Options options)
             SynchronizationContext = loop,
         };
         rpc.AddLocalRpcTarget(new Notifications(OnChanged));
+        rpc.Disconnected += (_, lost) =>
+        {
+            // The end of its stdin would end the worker with 0, after which nobody launches it.
+            if (lost.Reason is DisconnectedReason.ParseError
+                or DisconnectedReason.RemoteProtocolViolation) worker.Kill();
+        };
         rpc.StartListening();
     }
 
@@ -214,7 +220,8 @@ sealed class Host(Options options)
         finally { refreshing.Remove(address); }
     }
 
-    static bool IsFailure(Exception error) => error is RemoteRpcException or ObjectDisposedException;
+    static bool IsFailure(Exception error) =>
+        error is RemoteRpcException or ObjectDisposedException;
 
     static PresenceRecord NotReady(string address) => new(address, "unknown", "notReady", null);
 
@@ -287,13 +294,16 @@ sealed class Options
                 index += 1;
                 break;
             }
-            if (args[index] == "--manifest") options.Manifest = args[index + 1];
-            else if (args[index] == "--settings") options.Settings = args[index + 1];
-            else if (args[index] == "--worker-argument") options.WorkerArguments.Add(args[index + 1]);
+            var value = args[index + 1];
+            if (args[index] == "--manifest") options.Manifest = value;
+            else if (args[index] == "--settings") options.Settings = value;
+            else if (args[index] == "--worker-argument") options.WorkerArguments.Add(value);
             else return null;
         }
         options.Addresses = args[index..];
-        return options is { Manifest: "" } or { Settings: "" } or { Addresses: [] } ? null : options;
+        return options is { Manifest: "" } or { Settings: "" } or { Addresses: [] }
+            ? null
+            : options;
     }
 }
 

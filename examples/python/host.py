@@ -12,6 +12,7 @@ column, "fresh" or "not fresh". The end of stdin, Ctrl+C and SIGTERM end the hos
 
 import functools
 import json
+import logging
 import os
 import queue
 import signal
@@ -315,6 +316,8 @@ def main():
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     sys.stdin.reconfigure(encoding="utf-8")
     sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
+    # The library would remark on each notification that this host has no use for.
+    logging.getLogger("pylsp_jsonrpc").setLevel(logging.ERROR)
     try:
         options = Options(sys.argv[1:])
     except ValueError as error:

@@ -17,8 +17,8 @@ export function describeExampleHost(
 ): void {
   describe(title, function () {
     this.timeout(90_000);
-    let keychain: TestKeychain;
-    let harness: WorkerHarness;
+    let keychain: TestKeychain | null = null;
+    let running: WorkerHarness | null = null;
     let program: readonly string[] = [];
     let host: ExampleHost | null = null;
 
@@ -26,32 +26,38 @@ export function describeExampleHost(
       requireKeychain(this);
       program = await command(this);
       keychain = await startKeychain();
-      harness = await WorkerHarness.start({
+      running = await WorkerHarness.start({
         secretStore: "keychain",
         env: keychain.env as Record<string, string>,
         enable: 1,
         settingsName: "Präsenz für alle/Presence.ini",
       });
       // The worker of the example finds the grant in the keychain.
-      await harness.authorize();
-      await harness.host.shutdown();
+      await running.authorize();
+      await running.host.shutdown();
     });
 
     afterEach(() => host?.kill("SIGKILL"));
 
     after(async () => {
-      await harness.stop();
-      await keychain.stop();
+      await running?.stop();
+      await keychain?.stop();
     });
 
+    function worker(): WorkerHarness {
+      if (running === null) throw new Error("There is no worker to share its settings.");
+      return running;
+    }
+
     function start(...addresses: string[]): ExampleHost {
+      const harness = worker();
       const options = ["--manifest", MANIFEST, "--settings", harness.settingsPath];
       const workerArguments = ["--log-dir", harness.logDirectory].flatMap((argument) => [
         "--worker-argument",
         argument,
       ]);
       const args = [...program, ...options, ...workerArguments, "--", ...addresses];
-      host = new ExampleHost(args, keychain.env);
+      host = new ExampleHost(args, keychain?.env);
       return host;
     }
 
@@ -63,6 +69,7 @@ export function describeExampleHost(
     }
 
     it("shows presence, asks at once, shows unknown after a crash, and restores it", async () => {
+      const harness = worker();
       const [, , email = ""] = harness.webex.people().map(({ emails }) => emails[0]!);
       const address = `"Ærøskøbing, Ünal" <sip:${email}>`;
       harness.webex.setStatus(email, "active");

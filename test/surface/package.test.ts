@@ -78,7 +78,10 @@ describe("the package", function () {
 
   it("contains no sources, tests, tools or local files", () => {
     const unexpected = files.filter(
-      (path) => !/^(dist|docs)\/|^examples\/([^/]+\/)?[^/]+\.(cs|csproj|py|md)$|^[^/]+\.(json|md)$|^(LICENSE|THIRD-PARTY-NOTICES)$/.test(path),
+      (path) =>
+        !/^(dist|docs)\/|^examples\/([^/]+\/)?[^/]+\.(cs|csproj|py|md)$|^[^/]+\.(json|md)$|^(LICENSE|THIRD-PARTY-NOTICES)$/.test(
+          path,
+        ),
     );
     expect(unexpected).to.deep.equal([]);
     expect(files.filter((path) => /\.(log|ini|ts|test\.\w+)$/.test(path))).to.deep.equal([]);

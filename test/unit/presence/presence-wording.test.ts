@@ -68,7 +68,33 @@ describe("the wording of presence", () => {
       }
     }
   });
+
+  it("has colors of enough contrast, as docs/integration.md says", () => {
+    const known = Object.values(STATE_WORDING).flatMap(({ color }) => color ?? []);
+    const low = known.filter((color) => contrast(color, "#FFFFFF") < 3);
+    expect(low).to.deep.equal([STATE_WORDING.away.color]);
+    for (const color of known) expect(contrast(color, "#000000"), color).to.be.greaterThan(3);
+  });
 });
+
+/** WCAG 2.2: from 1 to 21. */
+function contrast(one: string, other: string): number {
+  const [dark = 0, light = 0] = [one, other].map((color) => luminance(color)).sort((a, b) => a - b);
+  return (light + 0.05) / (dark + 0.05);
+}
+
+function luminance(color: string): number {
+  const [red, green, blue] = linear(color);
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+/** The linear sRGB of `#RRGGBB`, each part from 0 to 1. */
+function linear(color: string): Triple {
+  return [1, 3, 5].map((at) => {
+    const value = Number.parseInt(color.slice(at, at + 2), 16) / 255;
+    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  }) as unknown as Triple;
+}
 
 type Triple = readonly [number, number, number];
 type Matrix = readonly [Triple, Triple, Triple];
@@ -104,11 +130,7 @@ function difference(one: string, other: string, vision: Matrix): number {
 }
 
 function lab(color: string, vision: Matrix): Triple {
-  const linear = [1, 3, 5].map((at) => {
-    const value = Number.parseInt(color.slice(at, at + 2), 16) / 255;
-    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-  }) as unknown as Triple;
-  const seen = multiply(vision, linear).map((value) => Math.min(1, Math.max(0, value)));
+  const seen = multiply(vision, linear(color)).map((value) => Math.min(1, Math.max(0, value)));
   const [x, y, z] = multiply(TO_XYZ, seen as unknown as Triple).map((value) =>
     value > 0.008856 ? Math.cbrt(value) : 7.787 * value + 16 / 116,
   ) as unknown as Triple;
