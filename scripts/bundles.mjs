@@ -118,11 +118,17 @@ export const bundles = [
   },
   { ...product, entryPoints: ["src/cli/main.ts"], outfile: "dist/cli.cjs" },
   {
+    ...product,
+    entryPoints: ["src/cli/check-host/worker-main.ts"],
+    outfile: "dist/lib/scripted-worker.cjs",
+  },
+  {
     ...common,
     format: "esm",
     entryPoints: [
       { in: "simulator/main.ts", out: "simulator" },
       { in: "simulator/demo/main.ts", out: "demo" },
+      { in: "simulator/host-main.ts", out: "host" },
     ],
     outdir: "dist",
     outExtension: { ".js": ".mjs" },

@@ -14,7 +14,10 @@ export interface Launch {
  * by npm, which only a checkout has, by the runtime of a release folder, or by another Node.js.
  * Options can follow it.
  */
-export function invocation(name: "demo" | "simulator", launch: Launch = currentLaunch()): string {
+export function invocation(
+  name: "demo" | "simulator" | "host",
+  launch: Launch = currentLaunch(),
+): string {
   const { npmScript, node, script, folder } = launch;
   if (npmScript === name) return `npm run ${name} --`;
   const runtime = join(dirname(dirname(script)), "runtime");

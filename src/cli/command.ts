@@ -15,6 +15,9 @@ export interface CommandOptions {
   readonly installation?: true;
   readonly logDir?: string;
   readonly watch?: true;
+  readonly list?: true;
+  readonly only?: readonly string[];
+  readonly jobs?: string;
 }
 
 export interface CommandContext {

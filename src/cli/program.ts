@@ -94,7 +94,34 @@ function buildProgram(): Command {
     "launch a worker and show live presence; with --json, print it once",
     async (context, uris) => (await import("./watch.js")).watch(context, uris),
   ).argument("[uri...]", "the addresses to watch (default: everyone)");
+  addHostCheck(program);
   return program;
+}
+
+/** It has no settings of its own: each host that it starts gets the path of a temporary file. */
+function addHostCheck(program: Command): void {
+  const command = program
+    .command("check-host")
+    .usage("[options] -- <host...>")
+    .description(
+      "check a host, started by a command, against workers that misbehave; {manifest} and {settings} in the command are replaced by paths",
+    )
+    .argument("[host...]", "the command that starts the host, with its arguments")
+    .option("--json", "print the result as one JSON object")
+    .option("--list", "list the requirements instead")
+    .option("--only <id,...>", "check only these requirements", collect)
+    .option("--jobs <n>", "how many hosts run at a time", "4");
+  command.action(() =>
+    runCommand(
+      { secretStore: "memory", ...command.opts<Partial<CommandOptions>>() },
+      async (context) =>
+        (await import("./check-host/check-host.js")).checkHost(context, command.args),
+    ),
+  );
+}
+
+function collect(value: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, value];
 }
 
 function logDirOption(): Option {

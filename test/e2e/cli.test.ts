@@ -25,6 +25,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ["doctor"],
   ["status"],
   ["watch"],
+  ["check-host"],
 ];
 
 describe("e2e: the command line", function () {

@@ -1,0 +1,391 @@
+// What a host has to do, in the order of the report.
+import type { Judge } from "./judgement.js";
+import {
+  judgeArguments,
+  judgeByteLength,
+  judgeDirectLaunch,
+  judgeFirstMessage,
+  judgeFolder,
+  judgeFraming,
+  judgeHostPid,
+  judgeIds,
+  judgeLaunch,
+  judgeRelativeCommand,
+  judgeRequests,
+  judgeResponses,
+  judgeSettingsPath,
+} from "./launch-judgements.js";
+import {
+  judgeCleanExit,
+  judgeDelays,
+  judgeKill,
+  judgeLastWait,
+  judgeMeanwhile,
+  judgeRestarts,
+  judgeResubscription,
+  judgeShutdown,
+} from "./lifecycle-judgements.js";
+import {
+  judgeDecision,
+  judgeErrorOutput,
+  judgeErrorResponses,
+  judgeForeignSubscription,
+  judgeFreshness,
+  judgeOutput,
+  judgeRepetition,
+  judgeStates,
+  judgeSubscription,
+  judgeTimer,
+  judgeUnexpectedMessages,
+  judgeUnknown,
+  judgeWaiting,
+} from "./presence-judgements.js";
+import type { ScenarioId } from "./record.js";
+
+export interface Requirement {
+  readonly id: string;
+  readonly scenario: ScenarioId;
+  /** What the worker, or the checker, does. */
+  readonly situation: string;
+  /** What the host has to do. */
+  readonly expected: string;
+  /** What to change in a host that does not. */
+  readonly remedy: string;
+  /** A page of docs/ and its section. */
+  readonly docs: string;
+  readonly judge: Judge;
+}
+
+const LAUNCHING = "docs/integration.md#launching-from-the-manifest";
+const LIFECYCLE = "docs/integration.md#lifecycle-in-short";
+const RESTARTS = "docs/integration.md#restarts";
+const READING = "docs/integration.md#back-pressure";
+const SHOWING = "docs/integration.md#what-to-show-an-operator";
+const DECISIONS = "docs/integration.md#decisions";
+const FORMS = "docs/integration.md#forms-that-the-worker-accepts";
+const MANIFEST_IS_READ = "The host reads the manifest.";
+
+export const REQUIREMENTS: readonly Requirement[] = [
+  {
+    id: "launch",
+    scenario: "session",
+    situation: "The manifest names an absolute command.",
+    expected: "The host launches the worker from the manifest.",
+    remedy:
+      "Have the host launch the worker when it starts. Its command needs the manifest's path: write {manifest} and {settings} in the arguments, or read UCX_PRESENCE_MANIFEST and UCX_PRESENCE_SETTINGS.",
+    docs: LAUNCHING,
+    judge: judgeLaunch,
+  },
+  {
+    id: "arguments",
+    scenario: "session",
+    situation: "The manifest's args have an element with a space.",
+    expected: "The worker gets args first, each as one argument, unchanged.",
+    remedy:
+      "Pass the arguments as a list (in .NET: ProcessStartInfo.ArgumentList), not as one text.",
+    docs: LAUNCHING,
+    judge: judgeArguments,
+  },
+  {
+    id: "settings-path",
+    scenario: "session",
+    situation: "Presence.ini is in a folder with spaces and parentheses.",
+    expected: "The worker gets --settings and the absolute path, as two arguments.",
+    remedy:
+      "Make the path of Presence.ini absolute before you pass it, and pass it as an argument of its own.",
+    docs: LAUNCHING,
+    judge: judgeSettingsPath,
+  },
+  {
+    id: "host-pid",
+    scenario: "session",
+    situation: MANIFEST_IS_READ,
+    expected: "The worker gets --host-pid and the id of the host's process.",
+    remedy:
+      "Pass the id of the process that launches the worker: the worker ends when that process does.",
+    docs: LAUNCHING,
+    judge: judgeHostPid,
+  },
+  {
+    id: "direct-launch",
+    scenario: "session",
+    situation: MANIFEST_IS_READ,
+    expected: "No shell or other process is between host and worker.",
+    remedy:
+      "Launch the command itself (in .NET: UseShellExecute = false), so that the process that the host ends is the worker.",
+    docs: LAUNCHING,
+    judge: judgeDirectLaunch,
+  },
+  {
+    id: "current-folder",
+    scenario: "session",
+    situation: MANIFEST_IS_READ,
+    expected: "The worker's current folder is that of the manifest.",
+    remedy: "Set the current folder of the new process (in .NET: WorkingDirectory).",
+    docs: LAUNCHING,
+    judge: judgeFolder,
+  },
+  {
+    id: "relative-command",
+    scenario: "relativeCommand",
+    situation: "The manifest's command is a path below its folder, such as runtime/node.exe.",
+    expected: "The host launches the program in the manifest's folder.",
+    remedy:
+      "Make a command with a slash absolute, from the manifest's folder, before you launch it.",
+    docs: LAUNCHING,
+    judge: judgeRelativeCommand,
+  },
+  {
+    id: "first-message",
+    scenario: "session",
+    situation: "The worker says nothing until it is asked.",
+    expected: "The host sends its first message within 5 s.",
+    remedy: "Send requests at once: there is no handshake, and no line on stderr to wait for.",
+    docs: LIFECYCLE,
+    judge: judgeFirstMessage,
+  },
+  {
+    id: "framing",
+    scenario: "session",
+    situation: "The worker reads the host's messages.",
+    expected: "Each has a header with Content-Length and CR LF, and a body of JSON.",
+    remedy: "Use the JSON-RPC layer of a library with Content-Length headers.",
+    docs: FORMS,
+    judge: judgeFraming,
+  },
+  {
+    id: "byte-length",
+    scenario: "nonAscii",
+    situation: "An operator asks for an address with non-ASCII letters.",
+    expected: "Content-Length counts the bytes of the UTF-8 body.",
+    remedy: "Encode the body first, and count its bytes, not the characters of the text.",
+    docs: FORMS,
+    judge: judgeByteLength,
+  },
+  {
+    id: "requests",
+    scenario: "session",
+    situation: "The worker checks each request.",
+    expected: "Methods exist, and parameters are one object of the documented members.",
+    remedy: "Send the parameters as one object, with the names of docs/protocol.md.",
+    docs: FORMS,
+    judge: judgeRequests,
+  },
+  {
+    id: "unique-ids",
+    scenario: "session",
+    situation: "The worker reads the ids of the requests.",
+    expected: "Each request to one process of the worker has an id of its own.",
+    remedy: "Count the ids up.",
+    docs: FORMS,
+    judge: judgeIds,
+  },
+  {
+    id: "no-responses",
+    scenario: "session",
+    situation: "The worker sends notifications.",
+    expected: "The host does not respond to them.",
+    remedy: "Respond to requests only. A notification has no id, and the worker sends no requests.",
+    docs: FORMS,
+    judge: judgeResponses,
+  },
+  {
+    id: "subscription",
+    scenario: "session",
+    situation: "The worker waits for requests.",
+    expected: "The host subscribes within 10 s.",
+    remedy: "Send presence/subscribe for the addresses on the operators' screens.",
+    docs: LIFECYCLE,
+    judge: judgeSubscription,
+  },
+  {
+    id: "states",
+    scenario: "session",
+    situation: "Presence changes to each state in turn.",
+    expected: "The host shows each.",
+    remedy: "Show the record of each presence/changed at once.",
+    docs: SHOWING,
+    judge: judgeStates,
+  },
+  {
+    id: "unknown",
+    scenario: "session",
+    situation: "Presence becomes unknown, for each reason (stale, notReady, blocked, …).",
+    expected: "The host shows unknown: neither offline nor the last state.",
+    remedy: "Show the state unknown as a state of its own, whatever the reason.",
+    docs: SHOWING,
+    judge: judgeUnknown,
+  },
+  {
+    id: "foreign-subscription",
+    scenario: "session",
+    situation: "A change comes with the ID of a subscription that the host does not have.",
+    expected: "The host ignores it.",
+    remedy: "Apply a change only if subscriptionIds holds an ID that the host still has.",
+    docs: RESTARTS,
+    judge: judgeForeignSubscription,
+  },
+  {
+    id: "unexpected-messages",
+    scenario: "surprises",
+    situation: "Unknown notifications come, and known messages with unknown members.",
+    expected: "The host goes on.",
+    remedy: "Ignore methods and members that the host does not know: later versions add some.",
+    docs: FORMS,
+    judge: judgeUnexpectedMessages,
+  },
+  {
+    id: "error-responses",
+    scenario: "surprises",
+    situation: "Queries fail with the errors 1301 and -32603.",
+    expected: "The host goes on, and does not end the worker.",
+    remedy: "Handle the error of each request: keep the state, and serve later changes.",
+    docs: DECISIONS,
+    judge: judgeErrorResponses,
+  },
+  {
+    id: "decision",
+    scenario: "session",
+    situation: "An operator is about to decide.",
+    expected: "The host asks with maxAgeSeconds 0.",
+    remedy: "Send presence/get with maxAgeSeconds 0 at the moment of a decision.",
+    docs: DECISIONS,
+    judge: judgeDecision,
+  },
+  {
+    id: "freshness",
+    scenario: "session",
+    situation: "One decision is answered by a record of this moment, another by an old one.",
+    expected: "The host tells the operator which one is fresh.",
+    remedy: "Compare observedAt with the time of the call.",
+    docs: DECISIONS,
+    judge: judgeFreshness,
+  },
+  {
+    id: "no-timer",
+    scenario: "session",
+    situation: "Nobody decides for some seconds.",
+    expected: "The host sends no queries with maxAgeSeconds.",
+    remedy: "Use the subscription for what is on the screen, and maxAgeSeconds for decisions only.",
+    docs: DECISIONS,
+    judge: judgeTimer,
+  },
+  {
+    id: "slow-worker",
+    scenario: "slow",
+    situation: "Each response takes 2 s.",
+    expected: "The host waits, and does not end the worker.",
+    remedy: "Wait at least 3 s longer than maxWaitMs before you give a response up.",
+    docs: DECISIONS,
+    judge: judgeWaiting,
+  },
+  {
+    id: "no-repetition",
+    scenario: "slow",
+    situation: "Each response takes 2 s.",
+    expected: "The host sends no request again that has not been answered.",
+    remedy: "Let one request for an address wait, and have later ones share its response.",
+    docs: DECISIONS,
+    judge: judgeRepetition,
+  },
+  {
+    id: "stdout",
+    scenario: "flood",
+    situation: "100,000 changes come as fast as the host reads.",
+    expected: "The host reads them within 20 s.",
+    remedy: "Read stdout in a thread, or asynchronously, that nothing else holds up.",
+    docs: READING,
+    judge: judgeOutput,
+  },
+  {
+    id: "stderr",
+    scenario: "flood",
+    situation: "1 MB of log lines comes on stderr.",
+    expected: "The host reads them within 20 s.",
+    remedy: "Read stderr continuously (in .NET: BeginErrorReadLine), or let it go to the host's.",
+    docs: READING,
+    judge: judgeErrorOutput,
+  },
+  {
+    id: "restart",
+    scenario: "restart",
+    situation: "The worker ends with exit code 70, dies at its start, and ends during a request.",
+    expected: "The host launches it again each time.",
+    remedy: "Launch the worker again whenever it has ended by itself with another code than 0.",
+    docs: RESTARTS,
+    judge: judgeRestarts,
+  },
+  {
+    id: "restart-delays",
+    scenario: "restart",
+    situation: "The manifest's delaysSeconds are 0.5, 1 and 2.",
+    expected: "The host waits as long, from failure to failure.",
+    remedy:
+      "Wait for the next of delaysSeconds after each failure in a row, then for the last one.",
+    docs: RESTARTS,
+    judge: judgeDelays,
+  },
+  {
+    id: "resubscription",
+    scenario: "restart",
+    situation: "The worker was launched again.",
+    expected: "The host subscribes to the same addresses again.",
+    remedy: "Subscribe after each launch: a new process knows nothing of earlier subscriptions.",
+    docs: RESTARTS,
+    judge: judgeResubscription,
+  },
+  {
+    id: "unknown-meanwhile",
+    scenario: "restart",
+    situation: "The worker has ended, and no new one has answered yet.",
+    expected: "The host shows unknown.",
+    remedy: "Show unknown (not ready) from the exit on until the first records of the new worker.",
+    docs: RESTARTS,
+    judge: judgeMeanwhile,
+  },
+  {
+    id: "clean-exit",
+    scenario: "cleanExit",
+    situation: "The worker ends with exit code 0.",
+    expected: "The host does not launch it again.",
+    remedy: "Restart on failure only: exit code 0 means that somebody has ended the worker.",
+    docs: RESTARTS,
+    judge: judgeCleanExit,
+  },
+  {
+    id: "shutdown",
+    scenario: "end",
+    situation: "The host is told to end.",
+    expected: "It sends shutdown, waits for the response, and sends exit.",
+    remedy: "Send shutdown and then exit, rather than closing stdin or killing the worker.",
+    docs: RESTARTS,
+    judge: judgeShutdown,
+  },
+  {
+    id: "last-wait",
+    scenario: "end",
+    situation: "The worker takes 0.8 s to exit.",
+    expected: "The host waits for it, and ends with exit code 0.",
+    remedy: "Wait for the end of the worker's process before the host ends.",
+    docs: RESTARTS,
+    judge: judgeLastWait,
+  },
+  {
+    id: "silent-worker",
+    scenario: "silentEnd",
+    situation: "The host is told to end; the worker ignores shutdown, exit, and the end of stdin.",
+    expected: "The host kills the worker within 10 s, and ends.",
+    remedy: "Kill the worker (in .NET: Process.Kill) some seconds after shutdown.",
+    docs: RESTARTS,
+    judge: judgeKill,
+  },
+  {
+    id: "lingering-worker",
+    scenario: "lingeringEnd",
+    situation: "The worker responds to shutdown, and lives on after exit and the end of stdin.",
+    expected: "The host kills the worker within 10 s, and ends.",
+    remedy: "Kill the worker (in .NET: Process.Kill) if it still runs some seconds after exit.",
+    docs: RESTARTS,
+    judge: judgeKill,
+  },
+];
