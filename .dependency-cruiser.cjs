@@ -11,9 +11,14 @@ const mayImport = {
   polling: ["faults", "ports", "presence", "webex"],
   supervisor: ["faults", "ports", "settings", "authorization", "polling"],
   rpc: ["faults", "ports", "presence", "supervisor"],
+  dashboard: ["faults", "ports", "pages", "presence"],
   platform: ["faults", "ports"],
 };
-const typesOnly = { webex: ["presence"], rpc: ["settings", "authorization"] };
+const typesOnly = {
+  webex: ["presence"],
+  rpc: ["settings", "authorization"],
+  dashboard: ["supervisor", "authorization"],
+};
 
 const pure = Object.keys(mayImport).filter((folder) => folder !== "platform");
 const folderRules = Object.entries(mayImport).map(([folder, targets]) => ({

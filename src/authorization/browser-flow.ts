@@ -1,5 +1,5 @@
 import { Emitter, type Disposer } from "../faults/emitter.js";
-import { asFault, faultFields } from "../faults/fault.js";
+import { asFault, Fault, faultFields } from "../faults/fault.js";
 import type { Crypto } from "../ports/clock.js";
 import type {
   ListenOnLoopback,
@@ -102,12 +102,14 @@ export class BrowserFlow implements Flow {
     const { readAsset, listen, redirectPort } = this.#options;
     oauthContext();
     const page = await AuthorizationPage.load(readAsset, () => crypto.token(16));
-    const server = await listen(redirectPort, (request) =>
+    const respond = (request: LoopbackRequest): Promise<LoopbackResponse> =>
       this.#respond(page, request).catch((thrown: unknown) => {
         logger.error("The authorization page failed to respond.", { error: asFault(thrown) });
         throw thrown;
-      }),
-    );
+      });
+    const server = await listen(redirectPort, respond).catch((thrown: unknown) => {
+      throw toRedirectPortFault(thrown);
+    });
     if (signal.aborted || this.#abort.signal.aborted) {
       await server.close();
       throw cancelled();
@@ -288,6 +290,22 @@ export class BrowserFlow implements Flow {
       return { clientId: null, unlikelyApiUrl: null };
     }
   }
+}
+
+const RESERVED_HINT =
+  "Set WebexPresence.RedirectPort to a port outside the ranges of `netsh interface ipv4 show excludedportrange protocol=tcp`, and register its redirect URI with the integration.";
+const IN_USE_HINT =
+  "End that program, or set WebexPresence.RedirectPort to another port and register its redirect URI with the integration.";
+
+function toRedirectPortFault(thrown: unknown): Fault {
+  const fault = asFault(thrown);
+  if (fault.code !== "portInUse") return fault;
+  const { port, isReserved } = fault.data;
+  return new Fault(
+    "redirectPortInUse",
+    `${fault.message.replace(/\.$/, "")}, so the authorization page cannot be shown.`,
+    { cause: fault.cause, hint: isReserved === true ? RESERVED_HINT : IN_USE_HINT, data: { port } },
+  );
 }
 
 const PAGE_NOT_OPEN: Rejection = {
