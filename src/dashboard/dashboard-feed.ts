@@ -55,6 +55,11 @@ export class DashboardFeed {
     this.#send({ kind: "sample", sample });
   }
 
+  /** Has the pages ask for people once more, because they got outdated ones. */
+  repeatPeople(): void {
+    this.#sentPeopleVersion = -1;
+  }
+
   #start(): void {
     const { status, authorization } = this.#services;
     const changed = (): void => this.#handleChange();

@@ -130,12 +130,12 @@ const METRICS: Readonly<Record<string, Metric>> = {
     "Queries that accepted only fresh presence (maxAgeSeconds) in the last 60 seconds.",
     ({ onDemand }) => onDemand.lastMinute,
   ),
-  on_demand_in_time_total: perOrganization(
-    "Queries that got fresh presence in time.",
+  on_demand_in_time_last_minute: perOrganization(
+    "Of these, the queries that got fresh presence in time.",
     ({ onDemand }) => onDemand.answeredInTime,
   ),
-  on_demand_late_total: perOrganization(
-    "Queries that were answered with what was known, because fresh presence did not come in time.",
+  on_demand_late_last_minute: perOrganization(
+    "Of these, the queries that were answered with what was known, because it did not come in time.",
     ({ onDemand }) => onDemand.late,
   ),
 };
