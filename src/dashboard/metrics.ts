@@ -63,6 +63,10 @@ const METRICS: Readonly<Record<string, Metric>> = {
   phase_since_seconds: single("When the phase was entered, in seconds since 1970.", ({ status }) =>
     seconds(status.since),
   ),
+  stale_after_seconds: single(
+    "Age in seconds from which on records are unknown (WebexPresence.StaleAfterSeconds).",
+    ({ status }) => Number(status.settings.values["WebexPresence.StaleAfterSeconds"]),
+  ),
   problems: {
     help: "Present problems by code (docs/errors.md) and severity.",
     labelNames: ["code", "severity"],

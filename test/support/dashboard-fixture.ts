@@ -118,7 +118,11 @@ export class DashboardFixture {
       startedAt: "2026-01-01T00:00:00.000Z",
       pid: 4711,
       secretStore: "keychain",
-      settings: { path: "/Presence.ini", loadedAt: null, values: {} },
+      settings: {
+        path: "/Presence.ini",
+        loadedAt: null,
+        values: { "WebexPresence.StaleAfterSeconds": 180 },
+      },
       problems: [],
       organizations: this.organizations,
     };
