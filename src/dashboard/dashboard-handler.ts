@@ -9,7 +9,7 @@ import type { FormatMetrics, MetricsFormat } from "../ports/metrics.js";
 import type { ReadProcessUsage } from "../ports/process.js";
 import type { PeopleIndex } from "../presence/people-index.js";
 import type { DashboardAccess } from "./dashboard-access.js";
-import { describeFlow, DashboardFeed } from "./dashboard-feed.js";
+import { describeFlow, type DashboardFeed } from "./dashboard-feed.js";
 import type { DashboardPage } from "./dashboard-page.js";
 import type { DashboardServices } from "./dashboard-services.js";
 import type { History } from "./history.js";

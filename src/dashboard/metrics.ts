@@ -124,11 +124,11 @@ const METRICS: Readonly<Record<string, Metric>> = {
   ),
   last_sweep_duration_seconds: perOrganization(
     "How long the last complete sweep took in seconds.",
-    ({ lastSweep }) => lastSweep && lastSweep.seconds,
+    ({ lastSweep }) => lastSweep?.seconds ?? null,
   ),
   last_sweep_persons: perOrganization(
     "People whom the last complete sweep found.",
-    ({ lastSweep }) => lastSweep && lastSweep.persons,
+    ({ lastSweep }) => lastSweep?.persons ?? null,
   ),
   on_demand_requests_last_minute: perOrganization(
     "Queries that accepted only fresh presence (maxAgeSeconds) in the last 60 seconds.",

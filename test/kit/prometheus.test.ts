@@ -21,15 +21,17 @@ function promtool(args: readonly string[], input?: string): { code: number | nul
 
 describe("kit: Prometheus", function () {
   this.timeout(60_000);
-  let harness: WorkerHarness;
+  let harness: WorkerHarness | null = null;
   let client: DashboardClient;
 
   before(async function () {
     requireTool(this, "promtool", "prometheus");
     const port = await freePort();
-    harness = await WorkerHarness.startPolling({ ini: [`WebexPresence.DashboardPort=${port}`] });
-    const address = () => readDashboardUrl(harness.logDirectory);
-    client = await DashboardClient.open(await harness.waitFor("an address", address));
+    const ini = [`WebexPresence.DashboardPort=${port}`];
+    const worker = await WorkerHarness.startPolling({ ini });
+    harness = worker;
+    const address = () => readDashboardUrl(worker.logDirectory);
+    client = await DashboardClient.open(await worker.waitFor("an address", address));
   });
   after(() => harness?.stop());
 

@@ -201,10 +201,11 @@ describe("dashboard", () => {
     it("drops the index of people 10 s after the last page has gone", async () => {
       fixture.report({ Ann: "active" });
       const created: unknown[] = [];
-      const { createPeopleIndex } = fixture.presence.directory;
-      fixture.presence.directory.createPeopleIndex = () => {
+      const { directory } = fixture.presence;
+      const createPeopleIndex = directory.createPeopleIndex.bind(directory);
+      directory.createPeopleIndex = () => {
         created.push(1);
-        return createPeopleIndex.call(fixture.presence.directory);
+        return createPeopleIndex();
       };
       const stream = await fixture.stream();
       await fixture.request("/people");
