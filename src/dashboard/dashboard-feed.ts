@@ -92,7 +92,7 @@ export class DashboardFeed {
     });
   }
 
-  /** Once for everything that changes in this turn; within a second of the last time, by the tick. */
+  /** Once for everything that changes in a turn; within a second of the last time, by the tick. */
   #handleChange(): void {
     this.#hasStatusChanged = true;
     if (this.#clock.monotonic() - this.#statusSentAt < MIN_INTERVAL_MS) return;

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 
+import { metricsTableMarkdown } from "../../../src/dashboard/metrics.js";
 import { Fault } from "../../../src/faults/fault.js";
 import type { LoopbackRequest } from "../../../src/ports/loopback-server.js";
 import { settle } from "../../support/clock-fake.js";
@@ -167,8 +168,8 @@ describe("dashboard", () => {
       const { status, body } = await post("/poll-now", '{"orgId":"x"}');
       expect(status).to.equal(404);
       expect(JSON.parse(body)).to.deep.equal({ error: "There is no such organization.", hint: "" });
-      for (const wrong of ["[1", '"text"', '{"orgId":7}'])
-        expect((await post("/poll-now", wrong)).status, wrong).to.equal(400);
+      for (const invalid of ["[1", '"text"', '{"orgId":7}'])
+        expect((await post("/poll-now", invalid)).status, invalid).to.equal(400);
     });
 
     it("begins an authorization, or gives the open one", async () => {
@@ -372,6 +373,14 @@ describe("dashboard", () => {
       }
     });
 
+    it("has a row for each metric in the documentation", async () => {
+      await metrics();
+      const rows = metricsTableMarkdown().trimEnd().split("\n").slice(2);
+      expect(rows.map((row) => row.split(" | ").slice(0, 2).join(" "))).to.deep.equal(
+        fixture.families.map(({ name, type }) => `| \`${name}\` ${type}`),
+      );
+    });
+
     it("has no sample for what is not known", async () => {
       const [organization] = fixture.organizations;
       fixture.organizations = [
@@ -395,8 +404,8 @@ describe("dashboard", () => {
   it("stops beginning an authorization when it closes", async () => {
     await fixture.open();
     let signal: AbortSignal | null = null;
-    fixture.begin = (given) => {
-      signal = given;
+    fixture.begin = (ofBegin) => {
+      signal = ofBegin;
       return new Promise(() => undefined);
     };
     void post("/authorize", "");
