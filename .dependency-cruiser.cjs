@@ -6,13 +6,19 @@ const mayImport = {
   settings: ["faults", "ports"],
   presence: ["faults", "ports"],
   webex: ["faults", "ports"],
-  authorization: ["faults", "ports", "webex"],
+  pages: ["faults", "ports"],
+  authorization: ["faults", "ports", "pages", "webex"],
   polling: ["faults", "ports", "presence", "webex"],
   supervisor: ["faults", "ports", "settings", "authorization", "polling"],
   rpc: ["faults", "ports", "presence", "supervisor"],
+  dashboard: ["faults", "ports", "pages", "presence"],
   platform: ["faults", "ports"],
 };
-const typesOnly = { webex: ["presence"], rpc: ["settings", "authorization"] };
+const typesOnly = {
+  webex: ["presence"],
+  rpc: ["settings", "authorization"],
+  dashboard: ["supervisor", "authorization"],
+};
 
 const pure = Object.keys(mayImport).filter((folder) => folder !== "platform");
 const folderRules = Object.entries(mayImport).map(([folder, targets]) => ({

@@ -19,6 +19,7 @@ const { PROBLEM_SEVERITY, problemText } = await load("faults/problem-catalog.js"
 const { possibleValues, REASON_WORDING, STATE_WORDING } = await load(
   "presence/presence-wording.js",
 );
+const { metricsTableMarkdown } = await load("dashboard/metrics.js");
 const { openRpcDocument } = await load("rpc/openrpc.js");
 const importRules = createRequire(import.meta.url)("../.dependency-cruiser.cjs").forbidden;
 
@@ -54,6 +55,7 @@ const EXAMPLE_DETAIL = {
   freshnessMissed: { ...ORGANIZATION, watchedP95: 240, staleAfterSeconds: 180 },
   consoleTooOld: { version: "2021.Summer.1", oldest: "2021.Summer.2" },
   redirectPortInUse: { port: 8467 },
+  dashboardPortInUse: { port: 8468 },
   settingsMissing: { path: "Presence.ini" },
   settingsUnreadable: { path: "Presence.ini", reason: "permission denied (EACCES)" },
   settingsInvalid: {
@@ -215,11 +217,13 @@ const parts = {
   measured,
   freshness,
   shipped,
+  metrics: metricsTableMarkdown,
 };
 const pages = [
   "README.md",
   "docs/architecture.md",
   "docs/settings.md",
+  "docs/dashboard.md",
   "docs/errors.md",
   "docs/integration.md",
   "docs/freshness.md",

@@ -67,14 +67,14 @@ describe("LoopbackServer on node:http", () => {
     }
   });
 
-  it("rejects with redirectPortInUse if only ::1 is taken, and leaves nothing listening", async function () {
+  it("rejects with portInUse if only ::1 is taken, and leaves nothing listening", async function () {
     if (!hasIpv6Loopback()) skip(this, "this machine has no IPv6 loopback address");
     const other = createServer();
     other.listen(0, "::1");
     await once(other, "listening");
     const { port } = other.address() as AddressInfo;
     try {
-      expect((await faultOf(listen(port))).code).to.equal("redirectPortInUse");
+      expect((await faultOf(listen(port))).code).to.equal("portInUse");
       expect(await reaches("127.0.0.1", port)).to.equal(false);
     } finally {
       other.close();
@@ -90,6 +90,37 @@ describe("LoopbackServer on node:http", () => {
       expect((await send(server.port, "GET", "/")).statusCode).to.equal(200);
     } finally {
       createServer.restore();
+      await server.close();
+    }
+  });
+
+  it("disconnects a client that leaves more than 1 MiB of events unread", async () => {
+    const half = "x".repeat(512 * 1024);
+    let sent = 0;
+    let onDispose: () => void = () => undefined;
+    const disposed = new Promise<void>((resolve) => (onDispose = resolve));
+    let send: (data: string) => void = () => undefined;
+    const server = await listenOnLoopback(0, async () => ({
+      kind: "events",
+      headers: {},
+      open: (sender) => {
+        send = sender;
+        return onDispose;
+      },
+    }));
+    const socket = connect(server.port, "127.0.0.1").pause();
+    try {
+      socket.write(`GET /events HTTP/1.1\r\nHost: localhost:${server.port}\r\n\r\n`);
+      // The buffers of the system, which take what is not read at first, have their limits.
+      const sending = setInterval(() => {
+        send(half);
+        sent += half.length;
+      }, 1);
+      await disposed;
+      clearInterval(sending);
+      expect(sent).to.be.within(2 * half.length, 64 * 1024 * 1024);
+    } finally {
+      socket.destroy();
       await server.close();
     }
   });

@@ -37,7 +37,7 @@ export class FakeLoopback {
   readonly listen: ListenOnLoopback = async (wanted, handler) => {
     const port = wanted === 0 ? this.#nextFree++ : wanted;
     if (this.#handlers.has(port))
-      throw new Fault("redirectPortInUse", "The port is taken.", { data: { port } });
+      throw new Fault("portInUse", "The port is taken.", { data: { port, isReserved: false } });
     this.#handlers.set(port, handler);
     this.#streams.set(port, new Set());
     return {
@@ -60,8 +60,12 @@ export class FakeLoopback {
     return answer;
   }
 
-  async open(port: number, target: string): Promise<FakeEventStream> {
-    const answer = await this.#handle(port, { target });
+  async open(
+    port: number,
+    target: string,
+    headers: Readonly<Record<string, string>> = { host: `localhost:${port}` },
+  ): Promise<FakeEventStream> {
+    const answer = await this.#handle(port, { target, headers });
     if (answer.kind !== "events")
       throw new Error(`The response is a page (${answer.status}), not an event stream.`);
     const stream = new FakeEventStream(answer);

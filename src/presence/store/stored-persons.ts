@@ -16,6 +16,10 @@ export class StoredPersons {
     return slots;
   }
 
+  isInUse(slot: number): boolean {
+    return typeof this.columns.text[slot] === "string";
+  }
+
   /** The address under which lists name the person, verbatim. */
   uriOf(slot: number): string {
     return this.columns.uriOf(slot);
@@ -32,6 +36,14 @@ export class StoredPersons {
 
   nameOf(slot: number): string | null {
     return this.columns.nameOf(slot);
+  }
+
+  /**
+   * Name, list URI and all addresses, as they are stored: the name ends with U+0000, and U+0001 is
+   * before each address and at the end. The list URI is left out if it equals the first address.
+   */
+  searchTextOf(slot: number): string {
+    return this.columns.searchTextOf(slot);
   }
 
   /** Webex's status, verbatim. */
