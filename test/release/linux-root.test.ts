@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, linkSync, rmSync } from "node:fs";
+import { copyFileSync, linkSync, rmSync, writeFileSync } from "node:fs";
 import { rename, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Context } from "mocha";
 
 import { Chroot } from "../support/chroot-fixture.js";
