@@ -39,7 +39,7 @@ export async function protocolTypes() {
     additionalProperties: false,
     bannerComment: "",
     format: false,
-    // Tuples for arrays with a minimum of elements would refuse every array whose length is unknown.
+    // A tuple for an array with a minimum of elements would refuse arrays of unknown length.
     ignoreMinAndMaxItems: true,
     unreachableDefinitions: true,
   });

@@ -134,25 +134,13 @@ export interface NotificationParams {
    */
   readonly "worker/statusChanged": WorkerStatus;
 }
-export interface PresenceClientOptions {
+export interface PresenceClientOptions extends LaunchOptions {
   /** The path of the plugin.manifest.json that describes the worker. */
   readonly manifestPath: string;
-  /** The path of Presence.ini. */
-  readonly settingsPath: string;
-  /** Arguments after those of the manifest, such as `["--secret-store", "memory"]`. */
-  readonly args?: readonly string[];
-  /** Added to the environment of this process; undefined removes a variable. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Replaces the manifest's command, for example with another version of Node.js. */
-  readonly command?: string;
-  /** The host's process id; null leaves the argument out. Default: the id of this process. */
-  readonly hostPid?: number | null;
   /** Sent as `initialize` after each launch. Without it, nothing is sent. */
   readonly introduction?: HostIntroduction;
   /** Whether to apply the manifest's restart policy. Default: true. */
   readonly restart?: boolean;
-  /** Gives the worker a process group of its own, as a service manager does. Default: false. */
-  readonly ownProcessGroup?: boolean;
   /** Called with all bytes on the worker's pipes, for example to record them. */
   readonly trace?: (stream: "stdin" | "stdout" | "stderr", bytes: Uint8Array) => void;
 }
@@ -547,6 +535,20 @@ export type SubscriptionTarget =
   | {
       readonly all: true;
     };
+interface LaunchOptions {
+  /** The path of Presence.ini. */
+  readonly settingsPath: string;
+  /** Arguments after those of the manifest, such as `["--secret-store", "memory"]`. */
+  readonly args?: readonly string[];
+  /** Added to the environment of this process; undefined removes a variable. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Replaces the manifest's command, for example with another version of Node.js. */
+  readonly command?: string;
+  /** The host's process id; null leaves the argument out. Default: the id of this process. */
+  readonly hostPid?: number | null;
+  /** Gives the worker a process group of its own, as a service manager does. Default: false. */
+  readonly ownProcessGroup?: boolean;
+}
 interface Subscribable<Events> {
   on<Name extends keyof Events>(event: Name, listener: (payload: Events[Name]) => void): Disposer;
 }

@@ -1,11 +1,10 @@
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
-import { once } from "node:events";
-import { resolve } from "node:path";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { createInterface } from "node:readline";
 
 import { Emitter, type Subscribable } from "../faults/emitter.js";
 import { RpcConnection } from "./connection.js";
 import { ClientError } from "./errors.js";
+import { launchError, spawnWorker, type LaunchOptions } from "./launch.js";
 import { readManifest, type WorkerManifest } from "./manifest.js";
 import type {
   MethodName,
@@ -18,25 +17,13 @@ import { refreshPresence, type RefreshedPresence, type RefreshOptions } from "./
 import { RestartPolicy, type Restart } from "./restart-policy.js";
 import { LiveSubscription, type Subscription, type SubscriptionTarget } from "./subscription.js";
 
-export interface PresenceClientOptions {
+export interface PresenceClientOptions extends LaunchOptions {
   /** The path of the plugin.manifest.json that describes the worker. */
   readonly manifestPath: string;
-  /** The path of Presence.ini. */
-  readonly settingsPath: string;
-  /** Arguments after those of the manifest, such as `["--secret-store", "memory"]`. */
-  readonly args?: readonly string[];
-  /** Added to the environment of this process; undefined removes a variable. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Replaces the manifest's command, for example with another version of Node.js. */
-  readonly command?: string;
-  /** The host's process id; null leaves the argument out. Default: the id of this process. */
-  readonly hostPid?: number | null;
   /** Sent as `initialize` after each launch. Without it, nothing is sent. */
   readonly introduction?: HostIntroduction;
   /** Whether to apply the manifest's restart policy. Default: true. */
   readonly restart?: boolean;
-  /** Gives the worker a process group of its own, as a service manager does. Default: false. */
-  readonly ownProcessGroup?: boolean;
   /** Called with all bytes on the worker's pipes, for example to record them. */
   readonly trace?: (stream: "stdin" | "stdout" | "stderr", bytes: Uint8Array) => void;
 }
@@ -85,6 +72,7 @@ export interface StopOptions {
 
 /** Parameters may be left out if no member of them is required. */
 export type RequestArguments<M extends MethodName> =
+  // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- it is meant
   Record<never, never> extends RequestParams[M]
     ? [params?: RequestParams[M], options?: RequestOptions]
     : [params: RequestParams[M], options?: RequestOptions];
@@ -243,27 +231,8 @@ export class PresenceClient {
 
   /** The process exists when the first part of this function, before it awaits, has run. */
   async #launch(): Promise<void> {
-    const { folder, command, args, settingsArgument, hostPidArgument } = this.manifest;
-    const { hostPid = process.pid, env, settingsPath } = this.#options;
-    const launchArgs = [
-      ...args,
-      settingsArgument,
-      resolve(settingsPath),
-      ...(hostPid === null ? [] : [hostPidArgument, String(hostPid)]),
-      ...(this.#options.args ?? []),
-    ];
-    const program = this.#options.command ?? command;
-    const child = spawn(program, launchArgs, {
-      cwd: folder,
-      env: { ...process.env, ...env },
-      stdio: ["pipe", "pipe", "pipe"],
-      detached: this.#options.ownProcessGroup ?? false,
-      windowsHide: true,
-    });
-    if (child.pid === undefined) {
-      const [cause] = (await once(child, "error")) as [Error];
-      throw launchError(program, folder, cause);
-    }
+    const child = spawnWorker(this.manifest, this.#options);
+    if (child.pid === undefined) throw await launchError(child, this.manifest);
     const run = this.#attach(child);
     const introduced = this.#introduce(run);
     for (const subscription of this.#subscriptions) void this.#renew(run, subscription);
@@ -395,10 +364,12 @@ export class PresenceClient {
     const ids = [...run.subscriptions].filter(([, each]) => each === subscription);
     for (const [subscriptionId] of ids) {
       run.subscriptions.delete(subscriptionId);
-      await run.connection.request("presence/unsubscribe", { subscriptionId }).catch((error) => {
-        // With the worker, the subscription has ended, too.
-        if (!(error instanceof ClientError)) throw error;
-      });
+      await run.connection
+        .request("presence/unsubscribe", { subscriptionId })
+        .catch((error: unknown) => {
+          // With the worker, the subscription has ended, too.
+          if (!(error instanceof ClientError)) throw error;
+        });
     }
   }
 }
@@ -408,14 +379,5 @@ function exitError({ code, signal }: WorkerExit): ClientError {
   return new ClientError(
     "workerExited",
     `The worker has exited (${cause}), so presence is unknown.`,
-  );
-}
-
-function launchError(program: string, folder: string, cause: Error): ClientError {
-  return new ClientError(
-    "launchFailed",
-    `The worker could not be launched: ${cause.message}. Presence stays unknown until it runs. ` +
-      `Check that ${program} can be run by this account, and that the folder ${folder} is complete.`,
-    { cause },
   );
 }

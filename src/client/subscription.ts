@@ -67,7 +67,7 @@ function differs(before: PresenceRecord, record: PresenceRecord): boolean {
   );
 }
 
-/** What the worker says of an address before it has asked Webex. What is known of the person stays. */
+/** As the worker answers before it has asked Webex. What is known of the person stays. */
 function unconfirmed(record: PresenceRecord, since: string): PresenceRecord {
   if (record.reason === "invalidUri" || record.reason === "notReady") return record;
   return { ...record, state: "unknown", basic: null, activities: [], reason: "notReady", since };

@@ -128,9 +128,9 @@ describe("the client for hosts", function () {
     await next("restarted");
     // The first one of this worker: nothing was renewed.
     const third = await client.subscribe({ uris: ["cy"] });
-    const told = next("notified");
+    const notified = next("notified");
     await third.unsubscribe();
-    expect(await told).to.deep.include({ params: { subscriptionId: "s1" } });
+    expect(await notified).to.deep.include({ params: { subscriptionId: "s1" } });
     expect(second.records.get("bo")).to.include({ state: "unknown" });
   });
 
@@ -144,7 +144,9 @@ describe("the client for hosts", function () {
       new Promise((resolve) => subscription.events.on("failed", resolve)),
     );
     client.kill();
-    expect(await failed).to.be.instanceOf(RpcError).with.property("code", 1202);
+    expect(await failed)
+      .to.be.instanceOf(RpcError)
+      .with.property("code", 1202);
     expect(subscription.records.get("ada")).to.include({ state: "unknown", reason: "notReady" });
     expect(await failure(client.subscribe({ uris: ["bo"] }))).to.include({ code: 1202 });
   });

@@ -1,8 +1,7 @@
 /**
- * A worker for tests of its hosts, as the source of a CommonJS program: it serves subscriptions, and
- * does what the addresses in them say. `refused` is an error, `silent` gets no response, `crash`
- * ends the process; all others are available, or what WORKER_STATE says. It tells the
- * introduction that it got, and writes its process id to stderr.
+ * A worker for tests of its hosts, as the source of a CommonJS program. The file `state` beside it
+ * has everybody's state, or "refused": then it refuses subscriptions. The address "silent" gets no
+ * response, "changing" changes at once, and "last words" ends the process after the response.
  */
 export const SCRIPTED_WORKER = `
 let received = Buffer.alloc(0);
@@ -27,7 +26,7 @@ const handle = ({ id, method, params = {} }) => {
   if (method === "initialize") introduction = params;
   if (method === "$/cancelRequest") return send({ id: params.id, error: { code: -32800, message: "cancelled" } });
   if (params.uri === "silent") return;
-  if (params.uri === "crash" || method === "worker/poll") return process.exit(70);
+  if (method === "worker/poll") return process.exit(70);
   if (method === "presence/unsubscribe") send({ method: "unsubscribed", params });
   if (method === "worker/status") return send({ id, result: { introduction, argv: process.argv.slice(2) } });
   if (method !== "presence/subscribe") return send({ id, result: null });

@@ -36,7 +36,9 @@ describe("ucx-webex-presence/client", function () {
   });
 
   it("needs no other declarations, and hides what is for tests", () => {
-    expect(declarations).not.to.match(/^import |\bimport\(|<reference|NodeJS\.|Buffer|ChildProcess/m);
+    expect(declarations).not.to.match(
+      /^import |\bimport\(|<reference|NodeJS\.|Buffer|ChildProcess/m,
+    );
     expect(declarations).not.to.contain("@internal");
   });
 });

@@ -96,7 +96,9 @@ describe("client/connection", () => {
     });
     await new Promise((resolve) => process.nextTick(resolve));
     const closed = connection.close(new Error("The worker has exited."));
-    expect(await failure(connection.request("c"))).to.include({ message: "The worker has exited." });
+    expect(await failure(connection.request("c"))).to.include({
+      message: "The worker has exited.",
+    });
     await closed;
     expect(notified).to.deep.equal(names);
     expect(await answered).to.equal(1);

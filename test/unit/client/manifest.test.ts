@@ -60,7 +60,11 @@ describe("client/manifest", () => {
     ["a worker without a command", worker({ command: "" }), /worker\.command is not a text/],
     ["arguments that are no texts", worker({ args: [1] }), /worker\.args is not a list of texts/],
     ["a worker without a policy", worker({ restart: {} }), /worker\.restart has no policy/],
-    ["delays in words", worker({ restart: { policy: "on-failure", delaysSeconds: ["1"] } }), /delay/],
+    [
+      "delays in words",
+      worker({ restart: { policy: "on-failure", delaysSeconds: ["1"] } }),
+      /delay/,
+    ],
   ];
   for (const [title, manifest, reason] of refusals) {
     it(`refuses ${title}, and says what that means`, () => {
