@@ -185,6 +185,9 @@ describe("the client for hosts", function () {
     client.kill();
     expect((await crashed).restart).to.include({ attempt: 1 });
     expect(await client.stop()).to.deep.equal({ code: null, signal: "SIGKILL" });
+    // Twice the time after which the restart would have come.
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    expect(client.pid).to.equal(null);
     await create({ restart: false });
     await client.start();
     const killed = next("exited");
