@@ -59,7 +59,8 @@ export class WorkerClient {
     try {
       return await this.#client.request(method, ...args);
     } catch (error) {
-      if (error instanceof RpcError) throw new Error(`${method}: ${error.message}`, { cause: error });
+      if (error instanceof RpcError)
+        throw new Error(`${method}: ${error.message}`, { cause: error });
       throw error instanceof ClientError ? await this.#ended : error;
     }
   }
