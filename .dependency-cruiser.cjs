@@ -13,6 +13,7 @@ const mayImport = {
   rpc: ["faults", "ports", "presence", "supervisor"],
   dashboard: ["faults", "ports", "pages", "presence"],
   platform: ["faults", "ports"],
+  client: ["faults", "platform"],
 };
 const typesOnly = {
   webex: ["presence"],
@@ -20,7 +21,7 @@ const typesOnly = {
   dashboard: ["supervisor", "authorization"],
 };
 
-const pure = Object.keys(mayImport).filter((folder) => folder !== "platform");
+const pure = Object.keys(mayImport).filter((folder) => !/^(platform|client)$/.test(folder));
 const folderRules = Object.entries(mayImport).map(([folder, targets]) => ({
   name: `${folder}-imports`,
   comment: `src/${folder} may import: ${targets.join(", ") || "nothing"}${typesOnly[folder] ? `; types of ${typesOnly[folder].join(", ")}` : ""}`,
@@ -53,7 +54,7 @@ module.exports = {
     {
       name: "the-core-is-pure",
       comment:
-        "only platform/, main.ts and cli/ import npm packages and node: modules (zod and leven are pure, so any folder may import those)",
+        "only platform/, client/, main.ts and cli/ import npm packages and node: modules (zod and leven are pure, so any folder may import those)",
       severity: "error",
       from: { path: `^src/(${pure.join("|")}|worker)/` },
       to: { pathNot: "^(src/|node_modules/(zod|leven)/)" },
@@ -62,7 +63,27 @@ module.exports = {
       name: "nobody-imports-the-top",
       severity: "error",
       from: { path: "^src/(?!main\\.ts|cli/|worker/)" },
-      to: { path: "^src/(worker|cli|main\\.ts)" },
+      to: { path: "^src/(worker/|cli/|main\\.ts)" },
+    },
+    {
+      name: "client-is-for-hosts",
+      comment: "the worker does not load it; the command line launches a worker as a host does",
+      severity: "error",
+      from: { path: "^src/(?!client/|cli/)" },
+      to: { path: "^src/client/" },
+    },
+    {
+      name: "client-through-its-exports",
+      comment: "client.ts has the names that the package exports",
+      severity: "error",
+      from: { path: "^src/(?!client/)" },
+      to: { path: "^src/client/(?!client\\.ts$)" },
+    },
+    {
+      name: "client-has-no-more-of-platform-than-framing",
+      severity: "error",
+      from: { path: "^src/client/" },
+      to: { path: "^src/platform/(?!json-rpc/framing\\.ts$)" },
     },
     {
       name: "person-store-through-its-class",
@@ -85,16 +106,16 @@ module.exports = {
     },
     {
       name: "simulator-stands-alone",
-      comment: "the demo draws the same table as the command line",
+      comment: "the reference host uses the client; the demo draws the table of the command line",
       severity: "error",
       from: { path: "^simulator/(?!demo/)" },
-      to: { path: "^(src|test|bench)/" },
+      to: { path: "^(src/(?!client/client\\.ts$)|test/|bench/)" },
     },
     {
       name: "demo-draws-with-the-command-line",
       severity: "error",
       from: { path: "^simulator/demo/" },
-      to: { path: "^(src/(?!cli/)|test/|bench/)" },
+      to: { path: "^(src/(?!cli/|client/client\\.ts$)|test/|bench/)" },
     },
     { name: "not-to-unresolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
   ],

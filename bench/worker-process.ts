@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 
-import { JsonRpcClient } from "../simulator/json-rpc-client.js";
+import { RpcConnection } from "../src/client/connection.js";
 import type { SimulatedService } from "./simulated-service.js";
 
 export interface WorkerStatus {
@@ -24,7 +24,7 @@ export class WorkerProcess {
   readonly child: ChildProcessByStdio<Writable, Readable, null>;
   readonly settingsPath: string;
   readonly #folder: string;
-  readonly #rpc: JsonRpcClient;
+  readonly #rpc: RpcConnection;
 
   private constructor(child: ChildProcessByStdio<Writable, Readable, null>, folder: string) {
     if (child.pid === undefined) throw new Error("Cannot launch the worker.");
@@ -32,8 +32,8 @@ export class WorkerProcess {
     this.child = child;
     this.#folder = folder;
     this.settingsPath = join(folder, "Presence.ini");
-    this.#rpc = new JsonRpcClient(child.stdout, child.stdin);
-    child.once("exit", () => this.#rpc.close(new Error("The worker has exited.")));
+    this.#rpc = new RpcConnection(child.stdout, child.stdin);
+    child.once("exit", () => void this.#rpc.close(new Error("The worker has exited.")));
   }
 
   /** `lines` are those of Presence.ini; without any, the file does not exist. */

@@ -78,6 +78,17 @@ const lazyFsPromises = {
   },
 };
 
+/** Has the command line and the demo load dist/client.cjs, as those do who use the package. */
+const clientApart = {
+  name: "client-apart",
+  setup(context) {
+    context.onResolve({ filter: /\/client\/client\.js$/ }, () => ({
+      path: "./client.cjs",
+      external: true,
+    }));
+  },
+};
+
 const packageFile = new URL("../package.json", import.meta.url);
 const { version } = JSON.parse(await fsPromises.readFile(packageFile, "utf8"));
 
@@ -117,7 +128,13 @@ export const bundles = [
     banner: { js: `(function (${WRAPPER_PARAMETERS}) {` },
     footer: { js: "})" },
   },
-  { ...product, entryPoints: ["src/cli/main.ts"], outfile: "dist/cli.cjs" },
+  {
+    ...product,
+    entryPoints: ["src/cli/main.ts"],
+    outfile: "dist/cli.cjs",
+    plugins: [...product.plugins, clientApart],
+  },
+  { ...common, entryPoints: ["src/client/client.ts"], outfile: "dist/client.cjs" },
   {
     ...product,
     entryPoints: ["src/cli/check-host/worker-main.ts"],
@@ -126,6 +143,7 @@ export const bundles = [
   {
     ...common,
     format: "esm",
+    plugins: [clientApart],
     entryPoints: [
       { in: "simulator/main.ts", out: "simulator" },
       { in: "simulator/demo/main.ts", out: "demo" },

@@ -16,6 +16,7 @@ const steps = [
   ["unused code", "knip"],
   ["plugin.manifest.json", "node scripts/generate-manifest.mjs --check"],
   ["openrpc.json", "node scripts/generate-openrpc.mjs --check"],
+  ["types of the client", "node scripts/generate-client.mjs --check"],
   ["generated parts of README and docs", "node scripts/generate-docs.mjs --check"],
   ["THIRD-PARTY-NOTICES", "node scripts/generate-notices.mjs --check"],
 ];

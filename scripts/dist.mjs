@@ -8,7 +8,8 @@ import { bundles } from "./bundles.mjs";
 import { launcher } from "./code-cache.mjs";
 
 /**
- * Replaces `folder` by the bundles, the worker's launcher, and the files of the authorization page.
+ * Replaces `folder` by the bundles, the worker's launcher, the declarations of the client, and the
+ * files of the authorization page.
  * The bytes are the same in any folder: source maps name the sources as seen from dist/.
  *
  * @throws What esbuild throws, after esbuild has printed it.
@@ -28,5 +29,6 @@ export async function writeDist(folder) {
       await cp(join("src", path), join(folder, "assets", path));
     }
   }
+  await cp("src/client/client.d.cts", join(folder, "client.d.cts"));
   await writeFile(join(folder, "worker.cjs"), launcher);
 }

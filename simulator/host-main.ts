@@ -3,7 +3,8 @@ import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 
 import { invocation } from "./invocation.js";
-import { ReferenceHost, type PresenceRecord } from "./reference-host.js";
+import type { PresenceRecord } from "../src/client/client.js";
+import { ReferenceHost } from "./reference-host.js";
 
 const USAGE = `Usage: ${invocation("host")} --manifest <plugin.manifest.json> --settings <Presence.ini> [--worker-argument <argument>]... [--] <address>...
 Prints a line for each change: <address>\\t<state>\\t<reason or ->. A line with an address on stdin

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PresenceTableModel } from "../../src/cli/terminal/presence-table.js";
-import { RpcError } from "../json-rpc-client.js";
-import { ReferenceHost, type RefreshedPresence } from "../reference-host.js";
+import { type RefreshedPresence, RpcError } from "../../src/client/client.js";
+import { ReferenceHost } from "../reference-host.js";
 import { WebexSimulator, type IssuedGrant } from "../webex-simulator.js";
 
 export type PresenceRecord = PresenceTableModel["records"][number];
@@ -174,7 +174,7 @@ class DemoWorker {
   }
 
   /** Asks for somebody's presence as a console does before a transfer. */
-  refresh(uri: string): Promise<RefreshedPresence<PresenceRecord>> {
+  refresh(uri: string): Promise<RefreshedPresence> {
     return this.#named("presence/get", () => this.#host.refresh(uri, { maxAgeSeconds: 0 }));
   }
 

@@ -133,14 +133,14 @@ async function fetchSnapshot(
 ): Promise<Records & { readonly status: WorkerStatus }> {
   const deadline = Date.now() + MAX_WAIT_MS;
   for (;;) {
-    const status = await worker.request<WorkerStatus>("worker/status");
+    const status = await worker.request("worker/status");
     const maxWaitMs = Math.max(0, deadline - Date.now());
     if (isIncomplete(status) && maxWaitMs > 0) {
       await sleep(POLL_INTERVAL_MS);
     } else if (uris.length === 0) {
       return { status, records: await fetchEveryone(worker) };
     } else {
-      const { records } = await worker.request<Records>("presence/getMany", { uris, maxWaitMs });
+      const { records } = await worker.request("presence/getMany", { uris, maxWaitMs });
       return { status, records };
     }
   }
@@ -243,16 +243,16 @@ async function followPresence(
   keys.on("pressed", handleKey);
   worker.events.on("presenceChanged", ({ changes }) => handleChanges(changes));
   worker.events.on("statusChanged", handleStatus);
-  const subscription = uris.length === 0 ? { all: true } : { uris };
-  tracker.add((await worker.request<Records>("presence/subscribe", subscription)).records);
+  const subscription = uris.length === 0 ? ({ all: true } as const) : { uris };
+  tracker.add((await worker.request("presence/subscribe", subscription)).records);
   for (let tick = 0; !signal.aborted; tick += 1) {
     // Notifications leave out statistics and when Webex confirmed presence.
     if (tick % TICKS_PER_REFRESH === 0) {
-      handleStatus(await worker.request<WorkerStatus>("worker/status"));
+      handleStatus(await worker.request("worker/status"));
       const { start, end } = view.visible;
       const visible = controls.select(tracker).records.slice(start, end);
       if (visible.length > 0) {
-        const { records } = await worker.request<Records>("presence/getMany", {
+        const { records } = await worker.request("presence/getMany", {
           uris: visible.map(({ uri }) => uri),
         });
         tracker.refresh(records);

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 
 import { PRESENCE_REASONS, PRESENCE_STATES } from "../presence/record.js";
-import { PROBLEM_SEVERITY } from "../faults/problem-catalog.js";
+import { PROBLEM_SEVERITY, type ProblemCode } from "../faults/problem-catalog.js";
 import type { MethodName } from "./params.js";
 
 // The schemas of results and notifications, for the published document and for the tests. The
@@ -41,7 +41,7 @@ export const authorization = z.object({
 });
 
 export const problem = z.object({
-  code: z.enum(Object.keys(PROBLEM_SEVERITY)),
+  code: z.enum(Object.keys(PROBLEM_SEVERITY) as ProblemCode[]),
   severity: z.enum(["error", "warning", "info"]),
   message: string(),
   hint: string(),

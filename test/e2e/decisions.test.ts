@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import type { RpcError } from "../../simulator/json-rpc-client.js";
+import type { RpcError } from "../../src/client/client.js";
 import { WorkerHarness, type PresenceRecord } from "../support/worker-harness.js";
 
 /** After the first sweep, the worker sends only what somebody asks for. */

@@ -10,6 +10,7 @@ import { requireTool } from "../support/required-tool-fixture.js";
 import { NO_SIGNALS, skipOnWindows } from "../support/windows-fixture.js";
 
 const DEMO = resolve("dist/demo.mjs");
+const DEMO_FILES = ["demo.mjs", "client.cjs"];
 // Matches every simulated secret: many hexadecimal digits, or the mark of Webex tokens.
 const SECRET_PATTERN = /[0-9a-f]{32}|_PF84_/;
 
@@ -28,6 +29,15 @@ interface Run {
   readonly process: ChildProcess;
   output(): string;
   readonly ended: Promise<number | null>;
+}
+
+/** Copies the demo without a worker and its manifest. Returns its path. */
+async function copyDemo(installation: string): Promise<string> {
+  await mkdir(join(installation, "dist"), { recursive: true });
+  for (const name of DEMO_FILES) {
+    await copyFile(join("dist", name), join(installation, "dist", name));
+  }
+  return join(installation, "dist", "demo.mjs");
 }
 
 describe("demo", function () {
@@ -142,8 +152,7 @@ describe("demo", function () {
 
   it("fails if the worker does not ask Webex at the moment of a decision", async () => {
     const installation = join(temporary, "installation");
-    await mkdir(join(installation, "dist"), { recursive: true });
-    await copyFile(DEMO, join(installation, "dist", "demo.mjs"));
+    await copyDemo(installation);
     await writeFile(join(installation, "worker.cjs"), WORKER_WITHOUT_MAX_AGE);
     const manifest = JSON.parse(await readFile("plugin.manifest.json", "utf8")) as {
       worker: { args: string[] };
@@ -166,9 +175,7 @@ describe("demo", function () {
 
   it("reports a missing manifest or a crashing worker, and exits with code 1", async () => {
     const installation = join(temporary, "installation");
-    await mkdir(join(installation, "dist"), { recursive: true });
-    const copy = join(installation, "dist", "demo.mjs");
-    await copyFile(DEMO, copy);
+    const copy = await copyDemo(installation);
     const withoutManifest = run(process.execPath, [copy, "--once"]);
     expect(await withoutManifest.ended).to.equal(1);
     expect(withoutManifest.output())

@@ -1,5 +1,13 @@
 import { execFile, execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -18,6 +26,8 @@ const { writeNpmPackage } = (await import(
 const INSTALLED = ["keytar", "node-addon-api"];
 /** npm passes its own settings on to the programs that it runs, such as these tests. */
 const OF_NPM = /^npm_(config|package|lifecycle)_/i;
+/** As a project has it that knows nothing of the worker's tools. */
+const TSC_OPTIONS = ["--strict", "--target", "es2022", "--exactOptionalPropertyTypes"];
 interface Metadata {
   readonly name: string;
   readonly version: string;
@@ -125,6 +135,57 @@ describe("e2e: the npm package, installed in an empty folder", function () {
     expect(await keychainLibrary()).to.include(`is loaded from ${join(keytar, "build")}`);
     rmSync(join(keytar, "build"), { recursive: true });
     expect(await keychainLibrary()).to.include(`is loaded from ${join(keytar, "prebuilds")}`);
+  });
+
+  /** The example of docs/integration.md, with the paths of this installation. */
+  function exampleHost(): string {
+    const page = readFileSync(join("docs", "integration.md"), "utf8");
+    const example = /```ts\n([^]*?)```/.exec(page.split("\n## TypeScript\n")[1]!)![1]!;
+    const args = ["--secret-store", "memory", "--log-dir", join(folder, "log")];
+    return example
+      .replace("plugins/ucx-webex-presence/", "node_modules/ucx-webex-presence/")
+      .replace(/^( *)settingsPath: .*/m, (line, indent: string) => {
+        return `${line}\n${indent}args: ${JSON.stringify(args)},`;
+      });
+  }
+
+  function compile(...args: string[]): ReturnType<typeof run> {
+    const tsc = join(process.cwd(), "node_modules", "typescript", "bin", "tsc");
+    return run(process.execPath, tsc, ...TSC_OPTIONS, ...args);
+  }
+
+  it("has a client whose documented example compiles and runs, by import and by require", async () => {
+    for (const name of ["host.mts", "host.cts"]) {
+      writeFileSync(join(folder, name), exampleHost());
+    }
+    writeFileSync(join(folder, "Presence.ini"), "WebexPresence.Enable=0\r\n");
+    const compiled = await compile("--module", "node16", "host.mts", "host.cts");
+    expect(compiled.code, compiled.output).to.equal(0);
+    for (const name of ["host.mjs", "host.cjs"]) {
+      const { code, output } = await run(process.execPath, name);
+      expect(code, output).to.equal(0);
+      expect(output).to.match(/^sip:ada@northwind\.example unknown \((notReady|disabled)\)$/m);
+      expect(output).to.match(/^as of never$/m);
+      expect(output).to.match(/^The worker has exited \(0\): no restart\.$/m);
+    }
+  });
+
+  it("has declarations for compilers that know no exports, and refuses what does not exist", async () => {
+    writeFileSync(join(folder, "old.ts"), exampleHost());
+    const old = ["--module", "commonjs", "--moduleResolution", "node10", "--noEmit"];
+    const ignored = ["--ignoreDeprecations", "6.0"];
+    const compiled = await compile(...old, ...ignored, "old.ts");
+    expect(compiled.code, compiled.output).to.equal(0);
+
+    const invalid = exampleHost()
+      .replace("displayName, state", "displayname, state")
+      .replace('"worker/poll", {}', '"worker/pole", {}');
+    writeFileSync(join(folder, "invalid.ts"), invalid);
+    const refused = await compile("--module", "commonjs", "--noEmit", "invalid.ts");
+    expect(refused.code).not.to.equal(0);
+    for (const text of ["'displayname' does not exist", '"worker/pole"']) {
+      expect(refused.output).to.contain(text);
+    }
   });
 
   it("has a worker that a host launches from its manifest", async () => {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { expect } from "chai";
 
-import type { RpcError } from "../../simulator/json-rpc-client.js";
+import type { RpcError } from "../../src/client/client.js";
 import { describeFaults, type FaultTrial } from "../support/fault-harness.js";
 import { forceRenewal } from "../support/grant-fault-fixture.js";
 import {

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { once } from "node:events";
 import { expect } from "chai";
-import { RpcError } from "../../simulator/json-rpc-client.js";
+import { RpcError } from "../../src/client/client.js";
 import { ReferenceHost, type ReferenceHostOptions } from "../../simulator/reference-host.js";
+import { writeManifest } from "../support/manifest-fixture.js";
 import { addRuntime, RUNTIME } from "../support/release-folder-fixture.js";
 
 /** A worker that echoes, fails, sends notifications and exits on request. */
@@ -61,22 +62,9 @@ describe("reference host", () => {
     delaysSeconds: number[] = [0.02, 0.05],
     command = "node",
   ): Promise<ReferenceHost> {
-    const manifest = {
-      manifestVersion: 1,
-      worker: {
-        command,
-        args: ["worker.cjs"],
-        settingsArgument: "--settings",
-        hostPidArgument: "--host-pid",
-        transport: "stdio",
-        framing: "content-length",
-        protocolVersion: "1.1",
-        restart: { policy: "on-failure", delaysSeconds },
-      },
-    };
-    await writeFile(join(folder, "plugin.manifest.json"), JSON.stringify(manifest));
+    const manifestPath = await writeManifest(folder, ["worker.cjs"], { command, delaysSeconds });
     host = new ReferenceHost({
-      manifestPath: join(folder, "plugin.manifest.json"),
+      manifestPath,
       settingsPath: "Presence.ini",
       ...options,
     });
@@ -158,7 +146,7 @@ describe("reference host", () => {
     await launch();
     const protocolError = once(host, "protocolError");
     host.notify("garbage");
-    expect(String((await protocolError)[0])).to.contain("invalid header");
+    expect(String((await protocolError)[0])).to.contain("header line does not begin with a name");
   });
 
   it("records a transcript and emits stderr line by line", async () => {

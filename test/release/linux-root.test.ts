@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, linkSync, rmSync } from "node:fs";
+import { copyFileSync, linkSync, rmSync, writeFileSync } from "node:fs";
 import { rename, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Context } from "mocha";
 
 import { Chroot } from "../support/chroot-fixture.js";
@@ -11,7 +11,7 @@ import {
   requireArchive,
   type InstalledRelease,
 } from "../support/release-contract.js";
-import { HOST_PROGRAM_FILES } from "../support/release-host-fixture.js";
+import { HOST_PROGRAM_CLIENT, HOST_PROGRAM_FILES } from "../support/release-host-fixture.js";
 import { requireTool } from "../support/required-tool-fixture.js";
 import { skip } from "../support/windows-fixture.js";
 
@@ -47,6 +47,11 @@ class LinuxRelease implements InstalledRelease {
     for (const binary of ["runtime/node", KEYTAR])
       this.#root.addLibrariesOf(this.#root.path(`${FOLDER}/${binary}`));
     for (const file of HOST_PROGRAM_FILES) this.#root.copy(`build/${file}`, `/host/${file}`);
+    this.#root.makeFolder(dirname(`/host/${HOST_PROGRAM_CLIENT}`));
+    writeFileSync(
+      this.#root.path(`/host/${HOST_PROGRAM_CLIENT}`),
+      `export { PresenceClient } from "${FOLDER}/dist/client.cjs";\n`,
+    );
     copyFileSync("package.json", this.#root.path("/host/package.json"));
   }
 

@@ -179,7 +179,7 @@ class SoakHost {
     const uri = pick(SPELLINGS, random)(this.#people[person]?.email ?? "");
     this.#persons.set(uri, person);
     const calledAt = Date.now();
-    const { record, isFresh, tookMs } = await this.#host.refresh<WireRecord>(uri);
+    const { record, isFresh, tookMs } = await this.#host.refresh(uri);
     this.#tell("decision", [record], calledAt, isFresh);
     emitEvent({ type: "decision", calledAt, isFresh, tookMs });
   }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 
-import type { WorkerExit } from "../../simulator/reference-host.js";
+import type { WorkerExit } from "../../src/client/client.js";
 import type { FaultTrial } from "./fault-harness.js";
 import { KEYRING_TOOLS, startKeyring } from "./keyring-fixture.js";
 import { hasTool } from "./required-tool-fixture.js";

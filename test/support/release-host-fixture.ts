@@ -26,13 +26,14 @@ interface Reply {
 
 const REPLY_TIMEOUT_MS = 30_000;
 
-/** The files of `build/` that the host program consists of, without its folder. */
+/** The files of `build/` that the host program consists of, beside the client. */
 export const HOST_PROGRAM_FILES = [
   "test/support/release-host-program.js",
   "simulator/reference-host.js",
-  "simulator/json-rpc-client.js",
   "simulator/transcript.js",
 ];
+/** The client in `build/`, in place of which the program can use that of a release. */
+export const HOST_PROGRAM_CLIENT = "src/client/client.js";
 
 /** The reference host as a process of its own (release-host-program.ts). */
 export class ReleaseHost {

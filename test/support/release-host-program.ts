@@ -1,7 +1,7 @@
 // A host that runs with the runtime of a release folder and nothing else: it launches the worker
 // from the folder's manifest, takes commands as JSON lines on stdin, and answers them on stdout. A
-// test starts it in a chroot or on Windows. It imports only what Node.js has and the reference
-// host, so that a few files are all that it needs.
+// test starts it in a chroot or on Windows. It imports only what Node.js has, the reference
+// host and the client, so that a few files and a release are all that it needs.
 import { createInterface } from "node:readline";
 
 import { ReferenceHost, type ReferenceHostOptions } from "../../simulator/reference-host.js";

@@ -2,8 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import type { PendingRequest } from "../../simulator/json-rpc-client.js";
-import { ReferenceHost } from "../../simulator/reference-host.js";
+import { type PendingRequest, ReferenceHost } from "../../simulator/reference-host.js";
 import type { LoggedRequest } from "../../simulator/request-log.js";
 import { WebexSimulator, type SimulatorOptions } from "../../simulator/webex-simulator.js";
 

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 
-import { JsonRpcClient } from "../../simulator/json-rpc-client.js";
+import { RpcConnection } from "../../src/client/connection.js";
 import type { Status } from "./worker-harness.js";
 
 const WORKER = "dist/worker.cjs";
@@ -22,7 +22,7 @@ export interface FullStatus extends Status {
 export class WorkerProcess {
   readonly child: ChildProcessWithoutNullStreams;
   readonly exited: Promise<Exit>;
-  readonly #rpc: JsonRpcClient;
+  readonly #rpc: RpcConnection;
   #stderr = "";
 
   /** `env` is added to the environment of this process; undefined removes a variable. */
@@ -33,11 +33,11 @@ export class WorkerProcess {
       windowsHide: true,
     });
     this.child.stderr.on("data", (chunk: Buffer) => (this.#stderr += chunk.toString()));
-    this.#rpc = new JsonRpcClient(this.child.stdout, this.child.stdin);
+    this.#rpc = new RpcConnection(this.child.stdout, this.child.stdin);
     this.exited = new Promise((resolve) => {
       this.child.once("close", (code, signal) => {
-        this.#rpc.close(new Error(`The worker has exited (${signal ?? String(code)}).`));
-        resolve({ code, signal });
+        const reason = new Error(`The worker has exited (${signal ?? String(code)}).`);
+        void this.#rpc.close(reason).then(() => resolve({ code, signal }));
       });
     });
   }

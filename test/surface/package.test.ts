@@ -32,6 +32,8 @@ describe("the package", function () {
     expect(files).to.include.members([
       "package.json",
       "dist/worker.cjs",
+      "dist/client.cjs",
+      "dist/client.d.cts",
       ...Object.values(bin),
       "plugin.manifest.json",
       "plugin.manifest.schema.json",

@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 
+import type { MethodName } from "../../../src/client/client.js";
 import { WorkerClient } from "../../../src/cli/worker-client.js";
+import { writeManifest } from "../../support/manifest-fixture.js";
 
 /** Sends one notification, and responds to each request with its method or as the method says. */
 const ECHO_WORKER = `
@@ -34,9 +36,9 @@ describe("cli/worker-client", () => {
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "ucx-worker-client-"));
-    const script = join(folder, "worker.cjs");
-    await writeFile(script, ECHO_WORKER);
-    client = new WorkerClient("Presence.ini", "memory", folder, script);
+    await writeFile(join(folder, "worker.cjs"), ECHO_WORKER);
+    const manifestPath = await writeManifest(folder, ["worker.cjs"]);
+    client = new WorkerClient("Presence.ini", "memory", folder, manifestPath);
   });
 
   afterEach(async () => {
@@ -44,15 +46,17 @@ describe("cli/worker-client", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  const failureOf = (request: Promise<unknown>) =>
-    request.then(
+  /** Calls a method that only the worker of this test knows. */
+  const request = (method: string) => client.request(method as MethodName & "worker/status");
+  const failureOf = (call: Promise<unknown>) =>
+    call.then(
       () => "",
       (error: unknown) => (error as Error).message,
     );
 
   it("resolves with the result and rejects with the worker's error", async () => {
     expect(await client.request("worker/status")).to.deep.equal({ method: "worker/status" });
-    expect(await failureOf(client.request("unknown"))).to.equal("unknown: no such method");
+    expect(await failureOf(request("unknown"))).to.equal("unknown: no such method");
   });
 
   it("emits notifications", async () => {
@@ -61,21 +65,21 @@ describe("cli/worker-client", () => {
   });
 
   it("rejects requests in flight when the worker crashes", async () => {
-    expect(await failureOf(client.request("crash"))).to.match(/exit code 70.*out of memory/);
+    expect(await failureOf(request("crash"))).to.match(/exit code 70.*out of memory/);
     expect(await failureOf(client.failed)).to.match(/exit code 70.*out of memory/);
   });
 
   it("rejects requests made after the worker crashed", async () => {
-    await failureOf(client.request("crash"));
+    await failureOf(request("crash"));
     expect(await failureOf(client.request("worker/status"))).to.match(/exit code 70/);
   });
 
   it("kills a worker whose output is not JSON-RPC", async () => {
-    expect(await failureOf(client.request("garbage"))).to.match(/not valid JSON-RPC/);
+    expect(await failureOf(request("garbage"))).to.match(/not valid JSON-RPC/);
   });
 
   it("kills a worker whose output is not JSON", async () => {
-    expect(await failureOf(client.request("noJson"))).to.match(/not valid JSON-RPC: a body is not/);
+    expect(await failureOf(request("noJson"))).to.match(/not valid JSON-RPC: a body is not/);
   });
 
   it("reports no failure for a worker that it stops", async () => {

@@ -1,0 +1,262 @@
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { expect } from "chai";
+
+import {
+  ClientError,
+  type ClientEvents,
+  PresenceClient,
+  type PresenceClientOptions,
+  type PresenceRecord,
+  RpcError,
+  type Subscription,
+} from "../../src/client/client.js";
+import { type ManifestOptions, writeManifest } from "../support/manifest-fixture.js";
+import { SCRIPTED_WORKER } from "../support/scripted-worker-fixture.js";
+import { skip } from "../support/windows-fixture.js";
+
+const DEADLINE_MS = 8_000;
+
+/** Rejects after a deadline, so that a test that waits in vain says for what. */
+function within<T>(description: string, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`Timed out: ${description}`)), DEADLINE_MS);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+const failure = (call: Promise<unknown>) =>
+  call.then(
+    () => null,
+    (error: unknown) => error as Error & { readonly code: unknown },
+  );
+
+const shown = (records: readonly PresenceRecord[]) =>
+  records.map(({ uri, state, reason }) => `${uri} ${state} ${reason ?? "-"}`);
+
+describe("the client for hosts", function () {
+  this.timeout(20_000);
+  let folder: string;
+  let client: PresenceClient;
+
+  async function create(
+    options: Partial<PresenceClientOptions> = {},
+    manifest?: ManifestOptions,
+  ): Promise<PresenceClient> {
+    const manifestPath = await writeManifest(folder, ["worker.cjs"], manifest);
+    client = new PresenceClient({ manifestPath, settingsPath: "Presence.ini", ...options });
+    return client;
+  }
+
+  const next = <Name extends keyof ClientEvents>(name: Name): Promise<ClientEvents[Name]> =>
+    within(
+      name,
+      new Promise((resolve) => {
+        const off = client.events.on(name, (payload) => {
+          off();
+          resolve(payload);
+        });
+      }),
+    );
+  const nextChange = (subscription: Subscription): Promise<readonly PresenceRecord[]> =>
+    within(
+      "a change",
+      new Promise((resolve) => {
+        const off = subscription.events.on("changed", (records) => {
+          off();
+          resolve(records);
+        });
+      }),
+    );
+  const setState = (state: string): void => writeFileSync(join(folder, "state"), state);
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "ucx-client-"));
+    writeFileSync(join(folder, "worker.cjs"), SCRIPTED_WORKER);
+    setState("available");
+  });
+  afterEach(async () => {
+    await client.stop();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
+
+  it("keeps a subscription through a crash: unknown at once, then only what differs", async () => {
+    await create();
+    await client.start();
+    const subscription = await client.subscribe({ uris: ["ada", "bo", "changing"] });
+    expect(shown(await nextChange(subscription))).to.deep.equal(["changing onCall -"]);
+    const records = () => shown([...subscription.records.values()]);
+    expect(records()).to.deep.equal(["ada available -", "bo available -", "changing onCall -"]);
+
+    setState("away");
+    const exited = next("exited");
+    const lost = nextChange(subscription);
+    client.kill();
+    const unknown = ["ada", "bo", "changing"].map((uri) => `${uri} unknown notReady`);
+    expect(shown(await lost)).to.deep.equal(unknown);
+    const [ada] = subscription.records.values();
+    expect(ada).to.include({ basic: null, displayName: "Ada", webexStatus: "available" });
+    const restart = { attempt: 1, delaySeconds: 0.02 };
+    expect(await exited).to.deep.equal({ code: null, signal: "SIGKILL", restart });
+    expect(await failure(client.request("worker/status"))).to.include({ code: "notRunning" });
+
+    const renewed = nextChange(subscription);
+    expect(await next("restarted")).to.deep.equal(restart);
+    expect(shown(await renewed)).to.deep.equal(["ada away -", "bo away -", "changing away -"]);
+    expect(shown(await nextChange(subscription))).to.deep.equal(["changing onCall -"]);
+  });
+
+  it("ends a subscription, also one that a restart is about to renew", async () => {
+    await create();
+    await client.start();
+    const first = await client.subscribe({ uris: ["ada"] });
+    const second = await client.subscribe({ uris: ["bo"] });
+    const ended = next("notified");
+    await first.unsubscribe();
+    expect(await ended).to.deep.equal({
+      method: "unsubscribed",
+      params: { subscriptionId: "s1" },
+    });
+    const exited = next("exited");
+    client.kill();
+    await exited;
+    await second.unsubscribe();
+    await second.unsubscribe();
+    await next("restarted");
+    // The first one of this worker: nothing was renewed.
+    const third = await client.subscribe({ uris: ["cy"] });
+    const notified = next("notified");
+    await third.unsubscribe();
+    expect(await notified).to.deep.include({ params: { subscriptionId: "s1" } });
+    expect(second.records.get("bo")).to.include({ state: "unknown" });
+  });
+
+  it("says of a subscription that the new worker refused it", async () => {
+    await create();
+    await client.start();
+    const subscription = await client.subscribe({ uris: ["ada"] });
+    setState("refused");
+    const failed = within(
+      "failed",
+      new Promise((resolve) => subscription.events.on("failed", resolve)),
+    );
+    client.kill();
+    expect(await failed)
+      .to.be.instanceOf(RpcError)
+      .with.property("code", 1202);
+    expect(subscription.records.get("ada")).to.include({ state: "unknown", reason: "notReady" });
+    expect(await failure(client.subscribe({ uris: ["bo"] }))).to.include({ code: 1202 });
+  });
+
+  it("shows no state of a worker that ended right after its response", async () => {
+    await create({ restart: false });
+    await client.start();
+    const exited = next("exited");
+    // Whether the response or the exit is handled first is open.
+    const subscription = await client.subscribe({ uris: ["last words"] }).catch(() => null);
+    await exited;
+    expect(subscription?.records.get("last words")?.state ?? "unknown").to.equal("unknown");
+  });
+
+  it("introduces itself to each worker", async () => {
+    const introduction = { host: { name: "A host", version: "2026.Winter.1" } };
+    await create({ introduction });
+    await client.start();
+    const expected = { protocolVersion: "1.1", ...introduction };
+    const status = () => client.request("worker/status") as Promise<unknown>;
+    expect(await status()).to.deep.include({ introduction: expected });
+    client.kill();
+    await next("restarted");
+    expect(await status()).to.deep.include({ introduction: expected });
+  });
+
+  it("does not restart after exit code 0, after stop, or if it may not", async () => {
+    await create();
+    await client.start();
+    const ended = next("exited");
+    client.child!.stdin.end();
+    expect(await ended).to.deep.equal({ code: 0, signal: null, restart: null });
+
+    await client.start();
+    const crashed = next("exited");
+    client.kill();
+    expect((await crashed).restart).to.include({ attempt: 1 });
+    expect(await client.stop()).to.deep.equal({ code: null, signal: "SIGKILL" });
+    // Twice the time after which the restart would have come.
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    expect(client.pid).to.equal(null);
+    await create({ restart: false });
+    await client.start();
+    const killed = next("exited");
+    client.kill();
+    expect((await killed).restart).to.equal(null);
+    expect(client.pid).to.equal(null);
+  });
+
+  it("kills a worker that does not stop in time", async () => {
+    await create({ env: { IGNORE_SHUTDOWN: "1" } });
+    await client.start();
+    await client.request("presence/get", { uri: "ada" });
+    expect(await client.stop({ timeoutMs: 50 })).to.deep.equal({ code: null, signal: "SIGKILL" });
+  });
+
+  it("rejects what is pending when the worker exits, with the code of its exit", async () => {
+    await create({ restart: false });
+    await client.start();
+    const pending = failure(client.refresh("silent"));
+    expect([...client.refreshing]).to.deep.equal(["silent"]);
+    const poll = await failure(client.request("worker/poll"));
+    expect(poll).to.be.instanceOf(ClientError).with.property("code", "workerExited");
+    expect(poll?.message).to.contain("exit code 70");
+    expect(await pending).to.include({ code: "workerExited" });
+    expect([...client.refreshing]).to.deep.equal([]);
+  });
+
+  it("cancels a request and a refresh by a signal", async () => {
+    await create();
+    await client.start();
+    const signal = AbortSignal.timeout(20);
+    const cancelled = [
+      client.request("presence/get", { uri: "silent" }, { signal }),
+      client.refresh("silent", { signal }),
+    ];
+    for (const error of await Promise.all(cancelled.map(failure))) {
+      expect(error).to.be.instanceOf(RpcError).with.property("code", -32800);
+    }
+  });
+
+  it("reports a program that cannot be launched", async () => {
+    await create({ command: join(folder, "none") });
+    const error = await failure(client.start());
+    expect(error).to.be.instanceOf(ClientError).with.property("code", "launchFailed");
+    expect(error?.message).to.contain("ENOENT").and.contain("Presence stays unknown until it runs");
+    expect(await failure(client.request("worker/status"))).to.include({ code: "notRunning" });
+  });
+
+  it("tries again if a restart cannot be launched", async function () {
+    if (process.platform === "win32") skip(this, "Windows needs rights for symbolic links");
+    const command = join(folder, "node-of-the-test");
+    symlinkSync(process.execPath, command);
+    await create({ command });
+    await client.start();
+    rmSync(command);
+    const failed = next("launchFailed");
+    client.kill();
+    expect(await failed).to.have.property("code", "launchFailed");
+    symlinkSync(process.execPath, command);
+    expect((await next("restarted")).attempt).to.be.greaterThan(1);
+  });
+
+  it("kills and restarts a worker whose output is not the protocol", async () => {
+    await create();
+    await client.start();
+    client.child!.stdout.emit("data", Buffer.from("warning: something\r\n\r\n"));
+    const exited = next("exited");
+    expect((await exited).signal).to.equal("SIGKILL");
+    await next("restarted");
+    expect(await client.request("presence/get", { uri: "ada" })).to.equal(null);
+  });
+});
