@@ -14,6 +14,7 @@ export interface CommandOptions {
   readonly device?: true;
   readonly installation?: true;
   readonly logDir?: string;
+  readonly out?: string;
 }
 
 export interface CommandContext {
