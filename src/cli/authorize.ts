@@ -26,9 +26,9 @@ const LOG_TAIL_BYTES = 512 * 1024;
  * `AuthorizationService.begin` and of the keychain.
  */
 export async function authorize(context: CommandContext): Promise<ExitCode> {
-  const { console, input, options } = context;
+  const { console, input } = context;
   return withSession(context, async (session) => {
-    const { account, authorizations, store } = session;
+    const { account, store } = session;
     console.noticeText(
       `Authorizing Webex presence for account ${account}. The worker must run under the same account.`,
     );
@@ -36,27 +36,34 @@ export async function authorize(context: CommandContext): Promise<ExitCode> {
       console.note("With --secret-store memory, the authorization is lost when this command ends.");
     const { changed } = await ensureClient(input, session);
     if (!changed) console.noticeText("Using the client ID and secret in the keychain.");
-    const startedAt = Date.now();
-    const { state, message } = await runFlow(context, session);
-    const granted = grantedSince(startedAt, await authorizations.list());
-    const ok = granted.length > 0;
-    for (const authorization of granted)
-      console.lines(["", ...authorizationLines(authorization, console)]);
-    if (ok) {
-      console.line();
-      console.text(
-        "While WebexPresence.Enable is 1, a running worker of this account starts reading presence within a minute.",
-      );
-    } else if (state === "cancelled") {
-      console.error("Cancelled. Nothing was authorized.");
-    } else {
-      console.error(
-        message ?? "Nothing was authorized.",
-        `Run the command again to get a new ${options.device === true ? "code" : "page"}.`,
-      );
-    }
-    return console.result({ ok, account, state, message, authorizations: granted });
+    const { ok, ...result } = await authorizeInSession(context, session);
+    return console.result({ ok, account, ...result });
   });
+}
+
+/** Runs a flow with the stored client, and prints what came of it. Faults: as for `authorize`. */
+export async function authorizeInSession(context: CommandContext, session: Session) {
+  const { console, options } = context;
+  const startedAt = Date.now();
+  const { state, message } = await runFlow(context, session);
+  const granted = grantedSince(startedAt, await session.authorizations.list());
+  const ok = granted.length > 0;
+  for (const authorization of granted)
+    console.lines(["", ...authorizationLines(authorization, console)]);
+  if (ok) {
+    console.line();
+    console.text(
+      "While WebexPresence.Enable is 1, a running worker of this account starts reading presence within a minute.",
+    );
+  } else if (state === "cancelled") {
+    console.error("Cancelled. Nothing was authorized.");
+  } else {
+    console.error(
+      message ?? "Nothing was authorized.",
+      `Run the command again to get a new ${options.device === true ? "code" : "page"}.`,
+    );
+  }
+  return { ok, state, message, authorizations: granted };
 }
 
 function grantedSince(at: number, authorizations: readonly Authorization[]): Authorization[] {

@@ -1,20 +1,28 @@
 import type { Fault } from "../faults/fault.js";
 import { toPrintable } from "../faults/foreign-text.js";
-import type { Problem } from "../supervisor/status.js";
+import {
+  problemText,
+  type ProblemCode,
+  type ProblemDetail,
+  type ProblemText,
+} from "../faults/problem-catalog.js";
 import { describeTrackingId } from "./command.js";
 import { wrap, type Paint, type Style, type TextFormat } from "./terminal/text.js";
 
 export type FindingState = "ok" | "warning" | "failed" | "skipped";
 
 /**
- * The result of a check. `hint` says how to fix it; null if there is nothing to fix. `orgId` is
- * null if it concerns no single organization.
+ * The result of a check. `code` names what is wrong; it and `hint`, which says how to fix it, are
+ * null if there is nothing to fix. `orgId` and `orgName` are null if it concerns no single
+ * organization.
  */
 export interface Finding {
   readonly state: FindingState;
+  readonly code: string | null;
   readonly message: string;
   readonly hint: string | null;
   readonly orgId: string | null;
+  readonly orgName: string | null;
 }
 
 export interface NamedFinding extends Finding {
@@ -24,8 +32,15 @@ export interface NamedFinding extends Finding {
 /** If `run` throws or rejects, the check has failed. */
 export interface Check {
   readonly name: string;
-  readonly run: () => Finding | Finding[] | Promise<Finding | Finding[]>;
+  /** Names of checks before it in the list, which have to end first; default: none. */
+  readonly after?: readonly string[];
+  /** Gets the findings of the checks that `after` names. */
+  readonly run: (earlier: readonly NamedFinding[]) => CheckResult | Promise<CheckResult>;
 }
+
+export type CheckResult = Finding | Finding[];
+
+const NO_ORGANIZATION = { orgId: null, orgName: null };
 
 const STATE_STYLES: Readonly<Record<FindingState, readonly [string, readonly Style[]]>> = {
   ok: ["ok  ", ["green"]],
@@ -39,32 +54,40 @@ export const UNPACK_HINT =
 const NAME_WIDTH = "organization size".length;
 
 export function ok(message: string): Finding {
-  return { state: "ok", message, hint: null, orgId: null };
+  return { state: "ok", code: null, message, hint: null, ...NO_ORGANIZATION };
 }
 
-export function warning({ message, hint }: Pick<Problem, "message" | "hint">): Finding {
-  return { state: "warning", message, hint, orgId: null };
+export function warning(code: string, { message, hint }: ProblemText): Finding {
+  return { state: "warning", code, message, hint, ...NO_ORGANIZATION };
 }
 
-/** The reason may be a fault or the text of a problem. */
+/** The reason may be a fault, or a code and the text of a problem. */
 export function failed({
+  code,
   message,
   hint = "Run the check again. If it fails again, see the worker's log.",
   trackingId,
-}: Pick<Fault, "message"> & Partial<Pick<Fault, "hint" | "trackingId">>): Finding {
+}: { readonly code: string; readonly message: string } & Partial<
+  Pick<Fault, "hint" | "trackingId">
+>): Finding {
   const text = message + describeTrackingId(trackingId);
-  return { state: "failed", message: text, hint, orgId: null };
+  return { state: "failed", code, message: text, hint, ...NO_ORGANIZATION };
+}
+
+/** For what the worker reports as a problem. */
+export function failedAs(code: ProblemCode, detail: ProblemDetail): Finding {
+  return failed({ code, ...problemText(code, detail) });
 }
 
 /** For what cannot be checked because of another finding. */
 export function skipped(message: string): Finding {
-  return { state: "skipped", message, hint: null, orgId: null };
+  return { state: "skipped", code: null, message, hint: null, ...NO_ORGANIZATION };
 }
 
 /** One line with the hint or, on a terminal, wrapped lines with the hint below. */
 export function findingLines(
   name: string,
-  { state, message, hint }: Finding,
+  { state, message, hint }: Pick<Finding, "state" | "message" | "hint">,
   { paint, width }: TextFormat,
 ): string[] {
   const [label, styles] = STATE_STYLES[state];

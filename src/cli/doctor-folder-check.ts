@@ -30,7 +30,7 @@ export function logFolderCheck(
   logDir: string | undefined,
   run: RunWindowsTool | null = process.platform === "win32" ? runWindowsTool : null,
   writeErrorIn: (folder: string) => Promise<string | null> = findWriteError,
-): Check {
+): Check & { readonly run: () => Promise<Finding> } {
   return {
     name: "log folder",
     run: async () => {
@@ -53,7 +53,7 @@ export function logFolderCheck(
         run === null
           ? `chown -R ${account} ${quoteForShell(folder)}`
           : `icacls "${folder}" /grant:r "${account}:(OI)(CI)F"`;
-      return warning({
+      return warning("logFolderNotWritable", {
         message: `${folder}: ${account} cannot write to it. A worker under this account writes neither log nor status; presence is not affected.`,
         hint: `If the UCX Presence service now runs under ${account}, give it the folder, as an administrator or as root: ${command}`,
       });
@@ -64,7 +64,7 @@ export function logFolderCheck(
 function checkMode(folder: string, mode: number): Finding {
   if ((mode & OTHERS_BITS) === 0) return ok(`${folder}: closed to other accounts`);
   const text = (mode & 0o777).toString(8).padStart(3, "0");
-  return warning({
+  return warning("logFolderOpen", {
     message: `${folder} is open to other accounts (mode ${text}). The worker's log contains the one-time key of the authorization page.`,
     hint: `Run: ${closingCommand(folder)} – if systemd creates the folder, set LogsDirectoryMode=0700 or StateDirectoryMode=0700.`,
   });
@@ -76,13 +76,13 @@ async function checkRights(folder: string, account: string, run: RunWindowsTool)
   try {
     rights = await findRights(folder, sid, run);
   } catch (error) {
-    return warning({
+    return warning("logFolderUnknown", {
       message: `${folder}: who can read it could not be found out (${(error as Error).message}).`,
       hint: `Check that only SYSTEM, Administrators and the worker's account have rights there: icacls "${folder}"`,
     });
   }
   if (rights === null) {
-    return warning({
+    return warning("logFolderOpen", {
       message: `${folder} is a link to another folder. Whoever made it may be able to read the worker's log, which contains the one-time key of the authorization page.`,
       hint: `Unless you made it, stop the worker, run as an administrator: rmdir "${folder}" – and start the worker, which creates the folder. Otherwise launch the worker with --log-dir and the folder that the link names.`,
     });
@@ -95,7 +95,7 @@ async function checkRights(folder: string, account: string, run: RunWindowsTool)
       : ok(`${folder}: closed to all but ${worker}, which must be the worker's account`);
   }
   const trustee = trusteeOf({ sid, worker, account });
-  return warning({
+  return warning("logFolderOpen", {
     message: `${folder} is open to ${found.map(describeSid).join(", ")}. The worker's log contains the one-time key of the authorization page.`,
     hint: `If the UCX Presence service runs under ${trustee.replace("*", "")}, run as an administrator: ${restrictingCommand(folder, trustee, others)} – if it runs under another account, name that one instead.`,
   });

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { asFault, Fault } from "../faults/fault.js";
 import { proxyFor } from "../platform/http-agents.js";
 import { readProductDocument, version, nodeProcess } from "../platform/node-process.js";
+import type { Http } from "../ports/http.js";
 import { SETTING_KEYS } from "../settings/keys.js";
 import { likelyApiUrl } from "../webex/api-address.js";
 import { failed, ok, skipped, warning, type Check, type Finding } from "./doctor-finding.js";
@@ -18,6 +19,7 @@ interface HttpResponse {
   readonly sentAt: number;
   readonly receivedAt: number;
 }
+type NetworkSession = Pick<Session, "settings" | "settingsState"> & { readonly network: Http };
 type ProbeResult = HttpResponse | Fault;
 type Probe = (url: string) => Promise<ProbeResult>;
 
@@ -38,10 +40,13 @@ export function localChecks(session: Session): Check[] {
 }
 
 /**
- * Checks DNS, TLS, the proxy, each address of the manifest, and the clock. The session has to be
- * open.
+ * Checks DNS, TLS, the proxy, each address of the manifest, and the clock. The network has to be
+ * open when they run.
  */
-export async function networkChecks(session: Session, signal: AbortSignal): Promise<Check[]> {
+export async function networkChecks(
+  session: NetworkSession,
+  signal: AbortSignal,
+): Promise<Check[]> {
   const probe = createProbe(session, signal);
   const webex = new URL(session.settings.apiUrl);
   const manifest = (await readProductDocument("plugin.manifest.json")) as { network: string[] };
@@ -59,14 +64,14 @@ export async function networkChecks(session: Session, signal: AbortSignal): Prom
 
 function checkSettings({ settingsPath, settingsState, settings }: Session): Finding | Finding[] {
   if (settingsState === null) {
-    return warning({
+    return warning("settingsNotGiven", {
       message: "No settings file is given, so the defaults are checked.",
       hint: "Pass the file that the worker reads: --settings <Presence.ini>",
     });
   }
   const findings = settingsState.problems.map((problem) =>
     problem.code === "settingsInvalid" || problem.code === "settingsUnknown"
-      ? warning(problem)
+      ? warning(problem.code, problem)
       : failed(problem),
   );
   if (findings.some(({ state }) => state === "failed")) return findings;
@@ -74,11 +79,12 @@ function checkSettings({ settingsPath, settingsState, settings }: Session): Find
   const likely = likelyApiUrl(apiUrl);
   if (likely !== apiUrl) {
     const message = `WebexPresence.ApiUrl is ${apiUrl}. Webex's API is probably at ${likely}.`;
-    findings.push(warning({ message, hint: `Set WebexPresence.ApiUrl=${likely}` }));
+    const hint = `Set WebexPresence.ApiUrl=${likely}`;
+    findings.push(warning("unlikelyApiUrl", { message, hint }));
   }
   const enabled = enable
     ? ok(`${settingsPath ?? ""}: presence is enabled, polled every ${pollIntervalSeconds} s`)
-    : warning({
+    : warning("presenceDisabled", {
         message: `${settingsPath ?? ""}: presence is disabled (WebexPresence.Enable is 0).`,
         hint: "To enable it, set WebexPresence.Enable=1.",
       });
@@ -100,12 +106,13 @@ async function checkKeychain({ store, account, grantStore, open }: Session): Pro
   const wasDeleted = await store.delete(name);
   if (storedValue !== value || !wasDeleted) {
     return failed({
+      code: "keychainUnavailable",
       message: `The keychain of account ${account} does not return what was written to it, so it cannot store authorizations.`,
       hint: "Repair or reset this account's keychain. A reset also deletes the secrets of other programs.",
     });
   }
   if (store.kind === "memory") {
-    return warning({
+    return warning("memorySecretStore", {
       message:
         "The keychain was not checked, because --secret-store memory keeps secrets in memory.",
       hint: "Run the check without --secret-store memory.",
@@ -115,7 +122,7 @@ async function checkKeychain({ store, account, grantStore, open }: Session): Pro
   const { state } = grantStore;
   if (state.kind === "unavailable") return failed(state.fault);
   if (state.kind === "ready" && state.unreadableAccounts.length > 0) {
-    return warning({
+    return warning("keychainEntryUnreadable", {
       message: `The keychain works, but these entries of the worker are unreadable: ${state.unreadableAccounts.join(", ")}.`,
       hint: "To replace them, authorize again or store the client again (ucx-webex-presence secret client).",
     });
@@ -123,7 +130,7 @@ async function checkKeychain({ store, account, grantStore, open }: Session): Pro
   return ok("wrote, read and deleted a test value");
 }
 
-async function checkDns(session: Session, webex: URL): Promise<Finding> {
+async function checkDns(session: NetworkSession, webex: URL): Promise<Finding> {
   const proxy = await resolveProxy(session, webex).catch(asFault);
   if (proxy instanceof Fault) return skipped("not checked: the proxy address is invalid");
   const host = (proxy ?? webex).hostname.replace(/^\[|\]$/g, "");
@@ -136,6 +143,7 @@ async function checkDns(session: Session, webex: URL): Promise<Finding> {
     ]);
     if (addresses === null) {
       return failed({
+        code: "nameNotResolved",
         message: `${subject}: DNS did not answer within ${DNS_TIMEOUT_MS / 1000} s.`,
         hint: "Check the DNS servers of this machine.",
       });
@@ -145,6 +153,7 @@ async function checkDns(session: Session, webex: URL): Promise<Finding> {
   } catch (error) {
     const { code = "unknown error" } = error as NodeJS.ErrnoException;
     return failed({
+      code: "nameNotResolved",
       message: `${subject}: the name could not be resolved (${code}).`,
       hint: "Check the DNS servers of this machine. If it uses a proxy to reach the internet, set WebexPresence.Proxy.",
     });
@@ -152,7 +161,7 @@ async function checkDns(session: Session, webex: URL): Promise<Finding> {
 }
 
 function checkTls(
-  { settings, settingsState }: Session,
+  { settings, settingsState }: NetworkSession,
   { host, protocol }: URL,
   result: ProbeResult,
 ): Finding {
@@ -169,7 +178,11 @@ function checkTls(
   return ok(`${host}: the certificate is trusted${source}`);
 }
 
-async function checkProxy(session: Session, webex: URL, result: ProbeResult): Promise<Finding> {
+async function checkProxy(
+  session: NetworkSession,
+  webex: URL,
+  result: ProbeResult,
+): Promise<Finding> {
   const proxy = await resolveProxy(session, webex);
   const { proxy: setting } = session.settings;
   if (proxy === null)
@@ -188,14 +201,14 @@ async function checkAddress(address: string, webex: URL, probe: Probe): Promise<
   if (!(result instanceof Fault)) return ok(`${host}: reachable`);
   const text = `${host}: ${result.message}`;
   if (origin === webex.origin)
-    return failed({ message: text, hint: result.hint ?? UNREACHABLE_HINT });
+    return failed({ code: result.code, message: text, hint: result.hint ?? UNREACHABLE_HINT });
   if (host.endsWith("webexapis.com")) {
-    return warning({
+    return warning("addressUnreachable", {
       message: `${text} The worker uses ${webex.origin} instead.`,
       hint: "No action is needed while WebexPresence.ApiUrl is set to another address.",
     });
   }
-  return warning({
+  return warning("addressUnreachable", {
     message: `${text} Presence works without it, but other services of the UCX Suite may not.`,
     hint: UNREACHABLE_HINT,
   });
@@ -208,7 +221,7 @@ function checkClock(result: ProbeResult): Finding {
   const text = `${formatDuration(difference)} ${offset > 0 ? "ahead of" : "behind"} Webex`;
   if (difference < 2_000) return ok("in sync with Webex");
   if (difference <= MAX_CLOCK_OFFSET_MS) return ok(text);
-  return warning({
+  return warning("clockWrong", {
     message: `This machine's clock is ${text}, so expiry and presence times are off by as much.`,
     hint: "Set the clock and synchronize it with a time server (Windows: w32tm /resync).",
   });
@@ -226,7 +239,7 @@ export function clockOffset({ headers, sentAt, receivedAt }: HttpResponse): numb
   return minOffset > 0 ? minOffset : Math.min(0, receivedAt - serverTime);
 }
 
-function resolveProxy({ settings }: Session, target: URL): Promise<URL | null> {
+function resolveProxy({ settings }: NetworkSession, target: URL): Promise<URL | null> {
   const options = { proxy: settings.proxy, proxyPassword: null, extraCertificates: null };
   return proxyFor(target, options);
 }
@@ -235,7 +248,7 @@ function resolveProxy({ settings }: Session, target: URL): Promise<URL | null> {
  * Requests addresses as the worker does, but without a token, and each only once. Any HTTP status
  * counts as a response.
  */
-function createProbe({ network }: Session, signal: AbortSignal): Probe {
+function createProbe({ network }: NetworkSession, signal: AbortSignal): Probe {
   const results = new Map<string, Promise<ProbeResult>>();
   const request = async (url: string): Promise<ProbeResult> => {
     const sentAt = Date.now();

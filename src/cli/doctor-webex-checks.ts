@@ -6,7 +6,16 @@ import { systemClock } from "../platform/system-clock.js";
 import { problemText } from "../faults/problem-catalog.js";
 import { createPeopleApi, type Me, type PageReference, type PeopleApi } from "../webex/people.js";
 import { RestClient } from "../webex/rest.js";
-import { failed, ok, skipped, warning, type Check, type Finding } from "./doctor-finding.js";
+import {
+  failed,
+  failedAs,
+  ok,
+  skipped,
+  warning,
+  type Check,
+  type CheckResult,
+  type Finding,
+} from "./doctor-finding.js";
 import type { Http } from "../ports/http.js";
 import type { Session } from "./session.js";
 
@@ -44,23 +53,27 @@ const KEYCHAIN_UNREADABLE = skipped("not checked: the keychain cannot be read");
  * The session has to be open.
  */
 export function webexChecks(session: CheckedSession, signal: AbortSignal): Check[] {
-  const organizations = session.authorizations
-    .grantStatuses()
-    .map((grantStatus) => createOrganization(session, grantStatus, signal));
+  // Not before the first of these checks runs: the keychain has to be read by then.
+  const listOrganizations = memoize(() =>
+    session.authorizations
+      .grantStatuses()
+      .map((grantStatus) => createOrganization(session, grantStatus, signal)),
+  );
   const checkEach = async (
     check: (organization: Organization) => Finding | Promise<Finding>,
-  ): Promise<Finding | Finding[]> => {
+  ): Promise<CheckResult> => {
+    const organizations = listOrganizations();
     if (organizations.length === 0) return skipped("not checked: no organization is authorized");
     return Promise.all(
       organizations.map(async (organization) => {
         const { orgId, orgName } = organization;
         const finding = await check(organization);
-        return { ...finding, message: `${orgName}: ${finding.message}`, orgId };
+        return { ...finding, message: `${orgName}: ${finding.message}`, orgId, orgName };
       }),
     );
   };
   return [
-    { name: "client", run: () => checkClient(session, organizations) },
+    { name: "client", run: () => checkClient(session, listOrganizations()) },
     { name: "grant", run: () => checkGrants(session) ?? checkEach(checkGrant) },
     { name: "scopes", run: () => checkEach(checkScopes) },
     { name: "role", run: () => checkEach(checkRole) },
@@ -96,7 +109,7 @@ async function checkClient(
   const { clientId } = authorizations.client();
   const users = await Promise.all(organizations.map(({ me }) => me()));
   const rejection = users.filter((user) => user instanceof Fault).find(isClientRejected);
-  if (rejection !== undefined) return failed(rejection);
+  if (rejection !== undefined) return { ...failed(rejection), code: "clientRejected" };
   return ok(`${clientId}, its secret is in the keychain`);
 }
 
@@ -133,7 +146,7 @@ function reasonNotChecked(fault: Fault): string {
 function checkGrants({ grantStore: { state }, account }: CheckedSession): Finding | null {
   if (state.kind !== "ready") return KEYCHAIN_UNREADABLE;
   if (state.grants.length > 0 || state.unreadableOrgIds.length > 0) return null;
-  return failed(problemText("authorizationRequired", { account }));
+  return failedAs("authorizationRequired", { account });
 }
 
 async function checkGrant({ fault, orgName, me }: Organization): Promise<Finding> {
@@ -148,7 +161,7 @@ async function checkGrant({ fault, orgName, me }: Organization): Promise<Finding
       ...(trackingId !== undefined && { trackingId }),
       ...(code === "grantRefused" && hint !== undefined && { hint }),
     };
-    return failed(problemText("authorizationExpired", { organization: orgName, ...response }));
+    return failedAs("authorizationExpired", { organization: orgName, ...response });
   }
   const { displayName, email } = user;
   return ok(`Webex accepts the authorization of ${displayName ?? email ?? "the administrator"}`);
@@ -158,7 +171,7 @@ function checkScopes({ scopes, orgName: organization }: Organization): Finding {
   if (scopes === null) return skipped("not checked: the authorization cannot be read");
   const missingScopes = REQUIRED_SCOPES.filter((scope) => !scopes.includes(scope));
   if (missingScopes.length === 0) return ok(REQUIRED_SCOPES.join(", "));
-  return failed(problemText("scopeMissing", { organization, missingScopes }));
+  return failedAs("scopeMissing", { organization, missingScopes });
 }
 
 async function checkRole({ scopes, orgName, me, count }: Organization): Promise<Finding> {
@@ -167,13 +180,13 @@ async function checkRole({ scopes, orgName, me, count }: Organization): Promise<
   const people = await count();
   if (people instanceof Fault && (people.code === "refused" || people.code === "forbidden")) {
     return REQUIRED_SCOPES.every((scope) => scopes?.includes(scope))
-      ? failed(problemText("adminRoleLost", { organization: orgName }))
+      ? failedAs("adminRoleLost", { organization: orgName })
       : skipped("not checked: a scope is missing");
   }
   // For example a firewall's page, which says nothing about the role.
   if (people instanceof Fault) return failed(people);
   if (user.isFullAdmin) return ok("Full Admin, can list everyone");
-  return warning({
+  return warning("notFullAdmin", {
     message:
       "The administrator who authorized it is not a Full Admin. For now, Webex lists people to them nevertheless.",
     hint: problemText("adminRoleLost", { organization: orgName }).hint,
@@ -185,7 +198,7 @@ async function checkStatusSharing({ orgName, me }: Organization): Promise<Findin
   if (user instanceof Fault) return notChecked(user);
   if (user.sharesStatus)
     return ok("the administrator shares their status, so Webex reports everyone's");
-  return failed(problemText("statusSharingOff", { organization: orgName }));
+  return failedAs("statusSharingOff", { organization: orgName });
 }
 
 async function checkSize({ orgName: organization, me, count }: Organization): Promise<Finding> {
@@ -195,9 +208,13 @@ async function checkSize({ orgName: organization, me, count }: Organization): Pr
   if (people instanceof Fault) return skipped("not checked: Webex does not list the people");
   const { persons, isComplete } = people;
   if (isComplete && persons <= RECOMMENDED_MAX_PERSONS) return ok(`${persons} people`);
-  const { message, hint } = problemText("organizationTooLarge", { organization, persons });
-  if (isComplete) return warning({ message, hint });
-  return warning({ message: message.replace(String(persons), `more than ${persons}`), hint });
+  const code = "organizationTooLarge";
+  const { message, hint } = problemText(code, { organization, persons });
+  if (isComplete) return warning(code, { message, hint });
+  return warning(code, {
+    message: message.replace(String(persons), `more than ${persons}`),
+    hint,
+  });
 }
 
 /** Counts the people that Webex lists. Faults: those of `PeopleApi`. */
@@ -219,7 +236,7 @@ export async function countPeople(
   return { persons: ids.size, isComplete: false };
 }
 
-function memoize<T>(load: () => Promise<T>): () => Promise<T> {
-  let result: Promise<T> | null = null;
+function memoize<T extends object>(load: () => T): () => T {
+  let result: T | null = null;
   return () => (result ??= load());
 }

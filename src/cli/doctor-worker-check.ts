@@ -23,27 +23,30 @@ import {
 } from "./worker-files.js";
 
 const { platform } = nodeProcess;
+/** The checks that an organization passes whose people Webex lists. */
+const ACCEPTED_BY = ["grant", "scopes", "role"];
 
 /**
  * Whether a worker runs for the log folder, and whether it needs attention. If Webex accepts an
- * organization that this worker still reports as refused, asks it to try again. `findings` are
- * those of the checks before it.
+ * organization that this worker still reports as refused, asks it to try again.
  */
 export function workerCheck(
   { settingsPath, account }: Pick<Session, "settingsPath" | "account">,
   logDir: string | undefined,
-  findings: readonly NamedFinding[],
 ): Check {
   return {
     name: "worker",
-    run: async () => {
+    after: [...ACCEPTED_BY, "status sharing"],
+    run: async (findings) => {
       const files = workerFiles(logDir);
       if (files === null)
         return skipped("not checked: this account has no home directory; pass --log-dir");
       const reading = await readStatusFile(files.status);
       if (!reading.running) {
         const text = describeNotRunning(files, reading, { account, platform });
-        return reading.reason.kind === "unreadable" ? skipped(text.message) : warning(text);
+        return reading.reason.kind === "unreadable"
+          ? skipped(text.message)
+          : warning("workerNotRunning", text);
       }
       const { status } = reading;
       // A worker with other settings may poll another address, with another keychain.
@@ -60,7 +63,7 @@ function runningFinding(status: StatusOfAnyVersion): Finding {
   if (!needsAttention(status)) return ok(`${worker}: ${status.phase}`);
   const errors = status.problems.filter(({ severity }) => severity === "error");
   const codes = [...new Set(errors.map(({ code }) => code))].join(", ");
-  return warning({
+  return warning(errors[0]?.code ?? "workerBlocked", {
     message: `${worker}: ${status.phase}, and reports ${codes || "no error"}.`,
     hint: "See what to do: ucx-webex-presence status. The worker notices within a minute that a problem has ended.",
   });
@@ -70,7 +73,7 @@ function otherSettings(
   { pid, settings: { path } }: StatusOfAnyVersion,
   settingsPath: string,
 ): Finding {
-  return warning({
+  return warning("workerHasOtherSettings", {
     message: `The running worker (process ${pid}) uses another settings file: ${path}. This command has checked ${settingsPath}.`,
     hint: `Pass the worker's file to this command, or have the host launch the worker with the other one.`,
   });
@@ -96,7 +99,7 @@ async function askForPoll(folder: string, event: string): Promise<Finding> {
     return ok(`${event} The running worker has been asked to try again.`);
   } catch (error) {
     const { code = "unknown error" } = error as NodeJS.ErrnoException;
-    return warning({
+    return warning("workerNotAsked", {
       message: `${event} It could not be asked to try again, because ${folder} cannot be written (${code}).`,
       hint: "Wait a minute, or one poll interval if that is longer: the worker tries again by itself.",
     });
@@ -106,7 +109,7 @@ async function askForPoll(folder: string, event: string): Promise<Finding> {
 /** Whether the checks have found that Webex no longer refuses the organization. */
 function isOutdated(problem: Problem, findings: readonly NamedFinding[]): boolean {
   if (!isRefusal(problem) || problem.orgId === null) return false;
-  const names = ["grant", "scopes", "role"];
+  const names = [...ACCEPTED_BY];
   if (problem.code === "statusSharingOff") names.push("status sharing");
   return names.every((name) =>
     findings.some(

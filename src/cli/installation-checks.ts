@@ -42,7 +42,7 @@ export interface Installation {
   /** Null if the account has no home directory. */
   readonly logFolder: string | null;
   /** Who can read and change the log folder, if it exists. */
-  readonly checkLogRights: Check["run"];
+  readonly checkLogRights: () => Finding | Promise<Finding>;
   readonly findWritablePaths: FindWritablePaths;
 }
 
@@ -75,7 +75,8 @@ export function installationChecks(installation: Installation, signal: AbortSign
     { name: "keychain library", run: () => checkKeychainLibrary(folder, node) },
     { name: "code cache", run: () => checkCodeCache(installation) },
     { name: "folder rights", run: () => checkFolderRights(installation) },
-    { name: "log folder", run: () => checkLogFolder(installation) },
+    // The log folder may be in the product's folder, and this check creates a file in it.
+    { name: "log folder", after: ["checksums"], run: () => checkLogFolder(installation) },
   ];
 }
 
@@ -93,6 +94,7 @@ async function checkChecksums(
       );
     }
     return failed({
+      code: "filesDamaged",
       message: `${join(folder, CHECKSUM_FILE)} cannot be read (${codeOf(error)}), so it is unknown whether the folder is complete.`,
       hint: UNPACK_HINT,
     });
@@ -100,6 +102,7 @@ async function checkChecksums(
   const checksums = parseChecksums(text);
   if ("error" in checksums) {
     return failed({
+      code: "filesDamaged",
       message: `${join(folder, CHECKSUM_FILE)} ${checksums.error}.`,
       hint: UNPACK_HINT,
     });
@@ -109,6 +112,7 @@ async function checkChecksums(
   const unlisted = essential.filter((path) => !checksums.has(path));
   if (unlisted.length > 0) {
     return failed({
+      code: "filesDamaged",
       message: `${join(folder, CHECKSUM_FILE)} is cut or damaged, so it is unknown whether the folder is complete: it does not list ${unlisted.join(", ")}.`,
       hint: UNPACK_HINT,
     });
@@ -131,7 +135,7 @@ function describeDifferences(
     if (paths.length === 0) return;
     const verb = paths.length === 1 ? "is" : "are";
     const message = `${paths.length} of ${total} files ${verb} ${state}: ${nameSome(paths)}.`;
-    findings.push(failed({ message, hint: UNPACK_HINT }));
+    findings.push(failed({ code: "filesDamaged", message, hint: UNPACK_HINT }));
   };
   fail(missing, "missing");
   fail(changed, "not as released");
@@ -139,6 +143,7 @@ function describeDifferences(
     const names = unreadable.map(({ path, code }) => `${path} (${code})`);
     findings.push(
       failed({
+        code: "filesUnreadable",
         message: `These files or folders cannot be read: ${nameSome(names)}.`,
         hint: `Let this account read ${folder}. If an antivirus program holds the files, make an exception for the folder.`,
       }),
@@ -148,7 +153,7 @@ function describeDifferences(
   const others = additional.filter((path) => !loadable.includes(path));
   if (loadable.length > 0) {
     findings.push(
-      warning({
+      warning("filesAdded", {
         message: `${count(loadable)} not from the release, where the worker may load it as code: ${nameSome(loadable)}.`,
         hint: "Unless you know where it is from, find out who can write to the folder. Then unpack the release in place of this folder, not over it.",
       }),
@@ -156,7 +161,7 @@ function describeDifferences(
   }
   if (others.length > 0) {
     findings.push(
-      warning({
+      warning("filesAdded", {
         message: `${count(others)} not from the release: ${nameSome(others)}.`,
         hint: "Remove what an earlier version left behind, and keep your own files elsewhere: an upgrade replaces the folder.",
       }),
@@ -173,6 +178,7 @@ async function checkRuntime({ folder, node }: Installation): Promise<Finding | F
   const [minMajor, minMinor] = MIN_NODE_VERSION;
   if (major < minMajor || (major === minMajor && minor < minMinor)) {
     return failed({
+      code: "runtimeTooOld",
       message: `${subject} (${execPath}) is too old: the worker needs ${minMajor}.${minMinor} or later.`,
       hint: "Use the runtime of a release folder, or install a newer Node.js.",
     });
@@ -182,7 +188,7 @@ async function checkRuntime({ folder, node }: Installation): Promise<Finding | F
   const machineArch = ARCHITECTURES[machineName] ?? machineName;
   if (machineArch !== arch && Object.values(ARCHITECTURES).includes(machineArch)) {
     findings.push(
-      warning({
+      warning("runtimeEmulated", {
         message: `${subject} is not for this machine (${machineArch}), so the system emulates it.`,
         hint: "If there is a release for this machine, use that one.",
       }),
@@ -192,6 +198,7 @@ async function checkRuntime({ folder, node }: Installation): Promise<Finding | F
   if (!(await exists(own))) {
     if (await exists(join(folder, CHECKSUM_FILE))) {
       return failed({
+        code: "filesDamaged",
         message: `${own} is missing, so the host cannot launch the worker.`,
         hint: UNPACK_HINT,
       });
@@ -201,6 +208,7 @@ async function checkRuntime({ folder, node }: Installation): Promise<Finding | F
   const code = await launchError(own);
   if (code !== null) {
     return failed({
+      code: "runtimeNotExecutable",
       message: `${own} cannot be executed (${code}), so the host cannot launch the worker.`,
       hint: "Unpack the release again with a program that keeps the permissions (tar does). The account of the worker needs the right to read and to execute the file.",
     });
@@ -210,7 +218,7 @@ async function checkRuntime({ folder, node }: Installation): Promise<Finding | F
   const [, launcher] = systemPaths(platform);
   return [
     ...findings,
-    warning({
+    warning("runtimeElsewhere", {
       message: `This command runs in ${execPath} (${subject}), but the host launches the worker in ${own}.`,
       hint: `Run the command by ${join(folder, launcher)}.`,
     }),
@@ -232,6 +240,7 @@ async function checkCodeCache({ folder, node }: Installation): Promise<Finding> 
     ({ cachedDataRejected } = new Script(source, options));
   } catch {
     return failed({
+      code: "filesDamaged",
       message: `${join(library, "worker.cjs")} is damaged, so the worker cannot start and there is no presence.`,
       hint: UNPACK_HINT,
     });
@@ -253,7 +262,7 @@ async function checkFolderRights({
   try {
     found = await findWritablePaths(place, CODE_PATHS);
   } catch (error) {
-    return warning({
+    return warning("rightsUnknown", {
       message: `The rights of ${folder} cannot be read (${reasonOf(error)}), so it is unknown who can change what the worker runs.`,
       hint: "Run the command in an account that can, such as an administrator's.",
     });
@@ -261,7 +270,7 @@ async function checkFolderRights({
   if (found.length === 0)
     return ok(`${folder}: only administrators and this account can change it`);
   const names = found.map(({ path, writers }) => `${path} (${writers})`);
-  return warning({
+  return warning("folderOpen", {
     message: `Others can change what the worker runs, and so read its secrets: ${nameSome(names, 3)}.`,
     hint:
       node.platform === "win32"
@@ -287,7 +296,7 @@ async function checkLogFolder({
   checkLogRights,
 }: Installation): Promise<Finding | Finding[]> {
   if (logFolder === null) {
-    return warning({
+    return warning("logFolderNotWritable", {
       message: `The account ${account} has no home directory, so the worker writes neither log nor status.`,
       hint: "Launch the worker with --log-dir <folder>.",
     });
@@ -300,6 +309,7 @@ async function checkLogFolder({
       existing = dirname(existing);
     if (!(await stat(existing)).isDirectory()) {
       return failed({
+        code: "logFolderNotWritable",
         message: `${existing} is not a folder, so the worker writes neither log nor status.`,
         hint: "Remove it, or launch the worker with --log-dir <folder>. Presence does not depend on it.",
       });
@@ -314,6 +324,7 @@ async function checkLogFolder({
   }
   if (writeError !== null) {
     return failed({
+      code: "logFolderNotWritable",
       message: `${account} cannot write to ${existing} (${writeError}), where log and status belong.`,
       hint,
     });
@@ -325,13 +336,14 @@ async function checkLogFolder({
     } catch (error) {
       if (codeOf(error) === "ENOENT") continue;
       return failed({
+        code: "logFolderNotWritable",
         message: `${account} cannot write to ${path} (${codeOf(error)}). A worker of another account may have made it.`,
         hint: `Run the worker in one account, and remove the file once. Presence does not depend on it; log and status do.`,
       });
     }
   }
   const writable = ok(`${logFolder}: ${account} can write to it`);
-  return [writable, ...[await checkLogRights()].flat()];
+  return [writable, await checkLogRights()];
 }
 
 /** The runtime, and the launcher of the command line, which is the last file of a sorted list. */

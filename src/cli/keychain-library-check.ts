@@ -19,6 +19,7 @@ export async function checkKeychainLibrary(
     library = createRequire(join(folder, "dist", "cli.cjs")).resolve("keytar");
   } catch {
     return failed({
+      code: "filesDamaged",
       message: `The keychain library (keytar) is not in ${join(folder, "node_modules")}, so nothing can be authorized.`,
       hint: UNPACK_HINT,
     });
@@ -33,6 +34,7 @@ export async function checkKeychainLibrary(
   if (native === undefined) {
     const others = await systemsWithNative(join(root, "prebuilds"));
     return failed({
+      code: "wrongSystem",
       message: `The keychain library has no native part for ${system}, so nothing can be authorized.${others.length === 0 ? "" : ` It has one for ${others.join(", ")}.`}`,
       hint:
         others.length === 0
@@ -43,13 +45,14 @@ export async function checkKeychainLibrary(
   const reason = await loadInChild(node.execPath, library, native);
   if (reason !== null) {
     return failed({
+      code: "keychainUnavailable",
       message: `The keychain library cannot be loaded, so nothing can be authorized: ${reason}`,
       hint: describeLoadRemedy(reason, native),
     });
   }
   const path = relative(folder, native);
   if (path.startsWith("..") || isAbsolute(path)) {
-    return warning({
+    return warning("libraryElsewhere", {
       message: `The keychain library is loaded from ${native}, which is outside of ${folder}.`,
       hint: "Copy node_modules/keytar into the folder, so that nothing else can replace it.",
     });

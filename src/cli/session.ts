@@ -64,6 +64,16 @@ export async function createSession(options: CommandOptions) {
     settingsLoaded: Promise.resolve(),
     notices: { list: () => [], events: new Emitter() },
   });
+  const needsProxyPassword = settings.proxy.includes("@");
+  const openNetwork = (): void => {
+    const { state } = grantStore;
+    network.apply({
+      proxy: settings.proxy,
+      certificates: settingsState?.certificates ?? null,
+      // A password that nobody uses must not replace a route that is in use.
+      proxyPassword: state.kind === "ready" && needsProxyPassword ? state.proxyPassword : null,
+    });
+  };
   return {
     account,
     /** Null if no settings file is named and the platform has no default path. */
@@ -77,19 +87,20 @@ export async function createSession(options: CommandOptions) {
     authorizations,
     createTokenSource,
 
+    /** Whether requests to Webex need a password from the keychain. */
+    needsProxyPassword,
+
     /**
      * Reads the keychain and configures the network. Does not reject if the keychain is
      * unavailable, because not every command needs it.
      */
     open: async (): Promise<void> => {
       await grantStore.reload().catch(() => undefined);
-      const { state } = grantStore;
-      network.apply({
-        proxy: settings.proxy,
-        certificates: settingsState?.certificates ?? null,
-        proxyPassword: state.kind === "ready" ? state.proxyPassword : null,
-      });
+      openNetwork();
     },
+
+    /** Configures the network with what has been read of the keychain. */
+    openNetwork,
 
     close: async (): Promise<void> => {
       await authorizations.stop();

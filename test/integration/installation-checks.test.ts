@@ -111,7 +111,7 @@ describe("cli/installation-checks", function () {
   async function run(name: string, changes: Partial<Installation> = {}): Promise<Finding[]> {
     const checks = checksOf(changes, new AbortController().signal);
     const check = checks.find((each) => each.name === name);
-    const findings = [await check!.run()].flat();
+    const findings = [await check!.run([])].flat();
     for (const { state, hint } of findings)
       expect(hint !== null, state).to.equal(state === "warning" || state === "failed");
     return findings;
@@ -212,7 +212,7 @@ describe("cli/installation-checks", function () {
     it("stops when the command is cancelled", async () => {
       await writeChecksums();
       const [check] = checksOf({}, AbortSignal.abort());
-      const reason = await Promise.resolve(check!.run()).then(
+      const reason = await Promise.resolve(check!.run([])).then(
         () => null,
         (error: unknown) => (error as Error).name,
       );

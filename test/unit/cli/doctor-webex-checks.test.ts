@@ -44,7 +44,7 @@ async function findings(
   };
   const found: Record<string, Finding> = {};
   for (const { name, run } of webexChecks(session, neverAborted)) {
-    const [finding] = [await harness.clock.until(Promise.resolve(run()))].flat();
+    const [finding] = [await harness.clock.until(Promise.resolve(run([])))].flat();
     if (finding !== undefined) found[name] = finding;
   }
   await grantStore.stop();

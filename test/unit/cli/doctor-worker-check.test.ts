@@ -45,10 +45,11 @@ describe("cli/doctor: the running worker", () => {
     states: Partial<Record<string, FindingState>> = {},
   ): NamedFinding[] =>
     ["grant", "scopes", "role", "status sharing"].map((name) => {
-      return { name, state: states[name] ?? "ok", message: "", hint: null, orgId };
+      const state = states[name] ?? "ok";
+      return { name, state, code: null, message: "", hint: null, orgId, orgName: null };
     });
   const run = async (findings: readonly NamedFinding[], settingsPath: string | null = PATH) => {
-    const found = await workerCheck({ settingsPath, account: "svc" }, folder, findings).run();
+    const found = await workerCheck({ settingsPath, account: "svc" }, folder).run(findings);
     const isRequested = (await readdir(folder)).includes("poll.request");
     return { found: [found].flat(), isRequested };
   };
@@ -111,7 +112,7 @@ describe("cli/doctor: the running worker", () => {
     const { found } = await run([]);
     expect(found).to.deep.equal([
       {
-        ...{ state: "ok", hint: null, orgId: null },
+        ...{ state: "ok", code: null, hint: null, orgId: null, orgName: null },
         message: `process ${process.pid}, version 1.2.3: polling`,
       },
     ]);

@@ -11,7 +11,7 @@ const paint = paintFor(false);
 const UNLIMITED = Number.POSITIVE_INFINITY;
 
 describe("cli/doctor", () => {
-  const unresolved = failed({ message: "No name.", hint: "Fix it." });
+  const unresolved = failed({ code: "nameNotResolved", message: "No name.", hint: "Fix it." });
 
   it("prints a finding in one line, but on a terminal the hint below it", () => {
     expect(findingLines("DNS", unresolved, { paint, width: UNLIMITED })).to.deep.equal([

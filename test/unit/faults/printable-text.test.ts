@@ -200,7 +200,7 @@ const SINKS: Readonly<Record<string, (text: string) => string>> = {
   doctor: (text) =>
     [
       ...findingLines("grant", ok(text), PLAIN),
-      ...findingLines("x", warning({ message: text, hint: text }), TERMINAL),
+      ...findingLines("x", warning("x", { message: text, hint: text }), TERMINAL),
     ].join("\n"),
   "watch in a pipe": (text) => {
     const { output, presenceView } = view(false);
