@@ -32,8 +32,8 @@ import {
 } from "../settings/keys.js";
 import { parseSettings } from "../settings/parse.js";
 import type { CommandContext } from "./command.js";
-import { runChecks } from "./doctor.js";
-import { findingLines, summaryText, type NamedFinding } from "./doctor-finding.js";
+import { runChecks, type CheckReport } from "./doctor-checks.js";
+import { findingLines, summaryText } from "./doctor-finding.js";
 import { createSession, type Session } from "./session.js";
 import { readStatusFile, workerFiles, type StatusFileResult } from "./worker-files.js";
 
@@ -43,8 +43,11 @@ export interface BundleContent {
   /** Of the keychain and the environment; empty if the keychain cannot be read. */
   readonly secrets: readonly Secret[];
   readonly files: readonly { readonly name: string; readonly text: string }[];
+  /** The one sentence of `doctor`, or null if it did not end. */
+  readonly conclusion: string | null;
   /** Whether a worker runs, in words. */
   readonly worker: string;
+  readonly hasStatus: boolean;
   readonly problems: readonly {
     readonly code: string;
     readonly message: string;
@@ -108,7 +111,7 @@ export async function collectContent(
   onStep("learned.json");
   const learned = await learnedText(options.logDir, pseudonymizer, notes);
   onStep("doctor");
-  const doctor = await doctorFiles(context, pseudonymizer, notes);
+  const doctor = await doctorFiles(context, pseudonymizer, notes, onStep);
   signal.throwIfAborted();
   onStep("versions");
   const versions = await versionsText(pseudonymizer, status);
@@ -117,7 +120,7 @@ export async function collectContent(
     pseudonymizer,
     secrets: known.secrets,
     files: [
-      ...doctor,
+      ...doctor.files,
       ...(running === null
         ? []
         : [{ name: "status.json", text: toJson(pseudonymizer.value(running)) }]),
@@ -125,7 +128,9 @@ export async function collectContent(
       ...(learned === null ? [] : [{ name: "learned.json", text: learned }]),
       { name: "versions.json", text: versions },
     ],
+    conclusion: doctor.conclusion,
     worker: pseudonymizer.text(describeWorker(status)),
+    hasStatus: running !== null,
     problems: (running?.problems ?? []).map(({ code, message, hint }) => ({
       code: pseudonymizer.text(code),
       message: pseudonymizer.text(message),
@@ -152,7 +157,8 @@ function knownOfSystem(): Known {
   const users = [account, account.split("\\").at(-1), home === null ? null : basename(home)];
   const { USER, LOGNAME, USERNAME, SUDO_USER } = process.env;
   for (const text of [...users, USER, LOGNAME, USERNAME, SUDO_USER])
-    if (text !== undefined && text !== null && !isServiceAccount(text)) known.replaced.push({ kind: "user", text });
+    if (text !== undefined && text !== null && !isServiceAccount(text))
+      known.replaced.push({ kind: "user", text });
   known.replaced.push({ kind: "host", text: hostname() });
   for (const name of PROXY_VARIABLES) addUrl(known, process.env[name] ?? "");
   return known;
@@ -301,21 +307,27 @@ async function doctorFiles(
   { options, signal }: CommandContext,
   pseudonymizer: Pseudonymizer,
   notes: string[],
-): Promise<{ readonly name: string; readonly text: string }[]> {
+  onStep: (step: string) => void,
+): Promise<Pick<BundleContent, "conclusion" | "files">> {
   const deadline = AbortSignal.timeout(DOCTOR_TIMEOUT_MS);
   try {
-    const findings = await runChecks({ options, signal: AbortSignal.any([signal, deadline]) });
-    const shown = findings.map((finding) => pseudonymizer.value(finding) as NamedFinding);
-    const failures = shown.filter(({ state }) => state === "failed").length;
-    const warnings = shown.filter(({ state }) => state === "warning").length;
-    const lines = shown.flatMap((finding) => findingLines(finding.name, finding, PLAIN));
-    return [
-      {
-        name: "doctor.txt",
-        text: [...lines, "", summaryText(failures, warnings, PLAIN.paint), ""].join("\n"),
-      },
-      { name: "doctor.json", text: toJson(shown) },
-    ];
+    const report = await runChecks(options, AbortSignal.any([signal, deadline]), {
+      onProgress: ({ done, total }) => onStep(`doctor, ${done} of ${total} checks`),
+    });
+    const shown = pseudonymizer.value(report) as CheckReport;
+    const { failed, warnings, conclusion, checks } = shown;
+    const text = [
+      ...(conclusion === undefined ? [] : [conclusion.text, ""]),
+      ...checks.flatMap((finding) => findingLines(finding.name, finding, PLAIN)),
+      ...["", summaryText(failed, warnings, PLAIN.paint), ""],
+    ].join("\n");
+    return {
+      conclusion: conclusion?.text ?? null,
+      files: [
+        { name: "doctor.txt", text },
+        { name: "doctor.json", text: toJson(shown) },
+      ],
+    };
   } catch (error) {
     if (signal.aborted) throw error;
     notes.push(
@@ -323,7 +335,7 @@ async function doctorFiles(
         ? `doctor did not end within ${DOCTOR_TIMEOUT_MS / 1000} s, and its findings are missing.`
         : `doctor could not run: ${asFault(error).message}`,
     );
-    return [];
+    return { conclusion: null, files: [] };
   }
 }
 
@@ -334,10 +346,11 @@ async function versionsText(
   const checksums = await Promise.all(
     CHECKED_FILES.map(async (path) => [path, await checksum(path)]),
   );
+  const { node, v8, openssl, uv, zlib, modules } = process.versions;
   const shown = {
     product: version,
     runningWorker: pseudonymizer.value(status?.status?.version ?? null),
-    node: process.versions,
+    node: { node, v8, openssl, uv, zlib, modules },
     runtime: pseudonymizer.text(process.execPath),
     folder: pseudonymizer.text(productDirectory),
     system: {

@@ -16,6 +16,7 @@ interface ReadmeParts {
 }
 
 const WIDTH = 78;
+const KIND_WIDTH = "[organization …]  ".length;
 const KIND_TEXTS: Readonly<Record<ReplacedKind, string>> = {
   address: "e-mail and SIP addresses, telephone numbers",
   person: "names of persons, where it is known that a text is one",
@@ -38,20 +39,25 @@ const FILES: readonly (readonly [name: string, text: string])[] = [
 /** The first file of a bundle: the problem first, then how to read the rest. */
 export function readmeText(parts: ReadmeParts): string {
   const { content, lastRecord, lastStart } = parts;
-  const { problems, worker, notes } = content;
+  const { problems, worker, hasStatus, notes, conclusion } = content;
   const lines = [
     `Support bundle of ucx-webex-presence ${version}, ${new Date().toISOString()}`,
     "",
     "THE LAST PROBLEM",
     "",
     ...(problems.length === 0
-      ? ["The worker's last status reports no problem."]
+      ? [
+          hasStatus
+            ? "The worker's last status reports no problem."
+            : "There is no status of a worker.",
+        ]
       : problems.flatMap(({ code, message, hint }) => [
           ...wrap(`${code}: ${message}`, WIDTH, 2),
           ...wrap(`→ ${hint}`, WIDTH, 2).map((line) => `  ${line}`),
         ])),
     "",
     ...wrap(`Worker: ${worker}`, WIDTH, 2),
+    ...(conclusion === null ? [] : wrap(`doctor: ${conclusion}`, WIDTH, 2)),
     "",
     ...(lastRecord === null
       ? wrap("The log since the last start contains no error and no warning.", WIDTH, 2)
@@ -76,7 +82,9 @@ export function readmeText(parts: ReadmeParts): string {
       0,
     ),
     "",
-    ...Object.entries(KIND_TEXTS).map(([kind, text]) => `${`[${kind} …]`.padEnd(19)}${text}`),
+    ...Object.entries(KIND_TEXTS).flatMap(([kind, text]) =>
+      wrap(`${`[${kind} …]`.padEnd(KIND_WIDTH)}${text}`, WIDTH, KIND_WIDTH),
+    ),
     "",
     "WHAT WAS LEFT OUT",
     "",

@@ -213,13 +213,13 @@ function knownTexts(texts: readonly string[]): RegExp {
   // A longer one may contain a shorter one.
   const literals = [...new Set(texts)]
     .sort((a, b) => b.length - a.length)
-    .map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`));
+    .map((text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`));
   const alternatives = [
     ...(literals.length === 0
       ? []
       : [String.raw`(?<![\p{L}\p{N}])(?:${literals.join("|")})(?![\p{L}\p{N}])`]),
     String.raw`(?<folder>[\\/](?:home|Users|Documents and Settings)[\\/]+)(?<user>[^\\/:*?"<>|\r\n]+)`,
-    String.raw`(?<phone>(?:tel:|\+)\d[\d ().\/-]{6,24}\d)`,
+    String.raw`(?<phone>(?:tel:\+?|\+)\d[\d ().\/-]{6,24}\d)`,
   ];
   return new RegExp(alternatives.join("|"), "giu");
 }
