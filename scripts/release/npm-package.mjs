@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { gunzipSync, gzipSync } from "fflate";
 
 import { listFiles } from "./files.mjs";
+import { writeSite } from "./site.mjs";
 import { trackedFiles } from "./source.mjs";
 import { isProgram } from "./targets.mjs";
 
@@ -25,6 +26,7 @@ export async function writeNpmPackage(out, dist, staging) {
     await cp(path, join(folder, path));
   }
   await cp(dist, join(folder, "dist"), { recursive: true });
+  await writeSite(folder);
   for (const path of await listFiles(folder)) {
     await chmod(join(folder, path), isProgram(path) ? 0o755 : 0o644);
   }
