@@ -82,9 +82,9 @@ export class Pseudonymizer {
   }
 
   #knownText({ 0: text, groups = {} }: RegExpMatchArray): string {
-    const { folder, user = "", phone } = groups;
+    const { folder, user = "", phone, address } = groups;
     if (folder !== undefined) return folder + (isServiceAccount(user) ? user : USER);
-    if (phone !== undefined) return this.#placeholder("address", text);
+    if ((phone ?? address) !== undefined) return this.#placeholder("address", text);
     const folded = fold(text);
     const kind = this.#replaced.get(folded);
     if (kind === undefined) return this.#kept.has(folded) ? text : this.#unknown(text);
@@ -208,7 +208,7 @@ function identify(core: string): "organization" | "other" | null {
   }
 }
 
-/** The known texts as whole words, the folders of accounts, and telephone numbers. */
+/** The known texts as whole words, the folders of accounts, addresses, telephone numbers. */
 function knownTexts(texts: readonly string[]): RegExp {
   // A longer one may contain a shorter one.
   const literals = [...new Set(texts)]
@@ -219,6 +219,8 @@ function knownTexts(texts: readonly string[]): RegExp {
       ? []
       : [String.raw`(?<![\p{L}\p{N}])(?:${literals.join("|")})(?![\p{L}\p{N}])`]),
     String.raw`(?<folder>[\\/](?:home|Users|Documents and Settings)[\\/]+)(?<user>[^\\/:*?"<>|\r\n]+)`,
+    // Also with characters that atoms do not contain (RFC 5322, 3.2.3), from where a word begins.
+    String.raw`(?<![^\s"<>,;()[\]])(?<address>[^\s"<>,;()[\]]{1,64}(?:${AT.source})[^\s"<>,;()[\]]{1,255})`,
     String.raw`(?<phone>(?:tel:\+?|\+)\d[\d ().\/-]{6,24}\d)`,
   ];
   return new RegExp(alternatives.join("|"), "giu");
@@ -237,7 +239,11 @@ function normalized(kind: ReplacedKind, text: string): string {
   } catch {
     // Not percent-encoded.
   }
-  return fold(decoded)
-    .replace(/^.*?(?:sips?|mailto|xmpp|webex|pres|im):/, "")
-    .replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "");
+  return (
+    fold(decoded)
+      .replace(/^.*?(?:sips?|mailto|xmpp|webex|pres|im):/, "")
+      // What comes before it, as in `uri=ada@math.example`.
+      .replace(/^.*[=?&{|}'`](?=[^=?&{|}'`@]+@)/s, "")
+      .replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "")
+  );
 }

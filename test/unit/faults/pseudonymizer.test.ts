@@ -44,6 +44,7 @@ describe("Pseudonymizer", () => {
     ["a name with a combining mark", "Zoe\u0308 denied", "[text 1] denied"],
     ["an emoji", "the 🙂 worker", "the [text 1] worker"],
     ["an address", "of ada.lovelace@math.example:", "of [address 1]"],
+    ["an address with an equals sign", "of a.a=@math.example", "of [address 1]"],
     ["a SIP address", "<sip:ada@math.example;transport=tcp>", "<[address 1];[text 1]=[text 2]>"],
     ["a percent-encoded address", "of ada%40math.example", "of [address 1]"],
     ["a twice encoded address", "of ada%2540math.example", "of [address 1]"],
@@ -107,7 +108,7 @@ describe("Pseudonymizer", () => {
     expect(
       pseudonymizer.value({
         uri: "sip:ADA@math.example",
-        message: "<ada@math.example>, ada%40math.example and bob@math.example.",
+        message: "<ada@math.example>, to=ada%40math.example and bob@math.example.",
         emails: ["ada@math.example"],
       }),
     ).to.deep.equal({
