@@ -1,4 +1,5 @@
-// Which packages' code ships: what the bundles and the documentation contain, and keytar, which is beside them.
+// Which packages' code ships: what the bundles and the documentation contain, and keytar, which is
+// beside them.
 import { build } from "esbuild";
 
 import { bundles } from "./bundles.mjs";

@@ -11,6 +11,14 @@ import { writeSite } from "./site.mjs";
 import { trackedFiles } from "./source.mjs";
 import { isProgram } from "./targets.mjs";
 
+/** npm packs README.md anyway, but no page beside it. */
+async function addFiles(folder, paths) {
+  const path = join(folder, "package.json");
+  const content = JSON.parse(await readFile(path, "utf8"));
+  content.files.push(...paths);
+  await writeFile(path, `${JSON.stringify(content, null, 2)}\n`);
+}
+
 /**
  * Writes the tarball that `npm pack` makes into `out`. It has no code cache, because a cache is for
  * one version of Node.js on one system.
@@ -27,6 +35,7 @@ export async function writeNpmPackage(out, dist, staging) {
   }
   await cp(dist, join(folder, "dist"), { recursive: true });
   await writeSite(folder);
+  await addFiles(folder, ["README.html", "CHANGELOG.html"]);
   for (const path of await listFiles(folder)) {
     await chmod(join(folder, path), isProgram(path) ? 0o755 : 0o644);
   }

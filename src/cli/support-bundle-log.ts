@@ -109,10 +109,10 @@ export class LogFolder {
       if (at !== null && at > range.start) before.push({ ...range, end: at });
     }
     if (!hasStart) before.push(...since.splice(0, since.length - 1).reverse());
-    let room = olderBytes;
+    let bytesLeft = olderBytes;
     const older = before.map((range) => {
-      const text = cutText(range.name, [range], 0, room);
-      room -= text.bytes;
+      const text = cutText(range.name, [range], 0, bytesLeft);
+      bytesLeft -= text.bytes;
       return text;
     });
     const lastStart =

@@ -43,6 +43,14 @@ const ORGANIZATION = "Praxis Dr. Zoë Çelik";
 /** The name of an organization that consists of words of the product. */
 const KNOWN_WORDS = "Grant Page";
 
+/** With escapes of JSON for the code units that a pattern matches. */
+function escapeAs(pattern: RegExp, text: string): string {
+  return text.replace(
+    pattern,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** A word of a name or an address, in every way in which it may be written. */
 function formsOf(text: string): string[] {
   const bytes = Buffer.from(text, "utf8");
@@ -50,9 +58,7 @@ function formsOf(text: string): string[] {
     ...[text, text.normalize("NFD"), encodeURIComponent(text)],
     encodeURIComponent(encodeURIComponent(text)),
     JSON.stringify(text).slice(1, -1),
-    [...text]
-      .map((c) => (c > "~" ? `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}` : c))
-      .join(""),
+    escapeAs(/[^ -~]/g, text),
     bytes.toString("hex"),
     // What is shorter may occur by chance.
     ...(bytes.length < 6
@@ -73,8 +79,8 @@ function findPersonal(text: string, planted: Iterable<string>): string[] {
       const at = folded.indexOf(form.normalize("NFC").toLowerCase());
       if (at === -1) return false;
       // "Ada" is in "metadata".
-      const around = folded.slice(Math.max(0, at - 1), at) + folded.charAt(at + form.length);
-      return word.length > 4 || !/\p{L}/u.test(around);
+      const neighbors = folded.slice(Math.max(0, at - 1), at) + folded.charAt(at + form.length);
+      return word.length > 4 || !/\p{L}/u.test(neighbors);
     }),
   );
 }
@@ -318,9 +324,7 @@ describe("e2e: support-bundle", function () {
     const raw = [...NAMES, ...ADDRESSES, TOKEN].map(
       (text) => `{"time":"x","message":"${text} at /home/ada.lovelace/x`,
     );
-    const escaped = [...NAMES.join(" ")]
-      .map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)
-      .join("");
+    const escaped = escapeAs(/[^]/g, NAMES.join(" "));
     const all = [...lines, ...raw, `{"message":"${escaped}`, `{"message":"${escaped}"}`];
     await appendFile(join(log, "worker.log"), `${all.join("\n")}\n`);
     await writeFile(join(log, "worker.1.log"), `${all.join("\n")}\n`);
