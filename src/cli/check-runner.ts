@@ -29,7 +29,11 @@ export async function runSideBySide(
   const results: (readonly NamedFinding[] | null)[] = checks.map(() => null);
   const running = new Set<number>();
   let reported = 0;
+  let hasEnded = false;
+  let isDue = false;
   const reportProgress = (): void => {
+    isDue = false;
+    if (hasEnded) return;
     const indexes = [...running].sort((a, b) => a - b);
     onProgress?.({
       running: indexes.map((index) => checks[index]?.name ?? ""),
@@ -37,20 +41,26 @@ export async function runSideBySide(
       total: checks.length,
     });
   };
+  /** Many checks start or end in one turn. */
+  const scheduleProgress = (): void => {
+    if (!isDue) setImmediate(reportProgress);
+    isDue = true;
+  };
   const runOne = async (check: Check, index: number, needed: Promise<NamedFinding[][]>) => {
     const earlier = (await needed).flat();
-    if (signal.aborted) throw cancelled();
+    throwIfAborted(signal);
     running.add(index);
-    reportProgress();
+    scheduleProgress();
     const found = await resultOf(check, earlier);
-    if (signal.aborted) throw cancelled();
+    throwIfAborted(signal);
     running.delete(index);
     results[index] = found;
-    for (let next = results[reported]; next != null; next = results[reported]) {
+    for (const next of results.slice(reported)) {
+      if (next === null) break;
       reported += 1;
       onFindings?.(next);
     }
-    reportProgress();
+    scheduleProgress();
     return found;
   };
   const pending: Promise<NamedFinding[]>[] = [];
@@ -58,7 +68,11 @@ export async function runSideBySide(
     const needed = pending.filter((_, i) => check.after?.includes(checks[i]?.name ?? ""));
     pending.push(runOne(check, index, Promise.all(needed)));
   }
-  return (await untilAborted(Promise.all(pending), signal)).flat();
+  try {
+    return (await untilAborted(Promise.all(pending), signal)).flat();
+  } finally {
+    hasEnded = true;
+  }
 }
 
 async function resultOf(
@@ -83,6 +97,10 @@ async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promis
   } finally {
     signal.removeEventListener("abort", abort);
   }
+}
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw cancelled();
 }
 
 function cancelled(): Fault {

@@ -95,7 +95,7 @@ export async function presenceChecks(
 }
 
 /** The checks of the product's folder. They need no session. */
-export function folderChecks({ logDir }: DoctorOptions, signal: AbortSignal): Check[] {
+function folderChecks({ logDir }: DoctorOptions, signal: AbortSignal): Check[] {
   const installation = {
     folder: productDirectory,
     node: process,

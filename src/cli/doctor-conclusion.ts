@@ -80,7 +80,7 @@ const STEPS: readonly Step[] = [
   },
   {
     applies: hasFailed("TLS"),
-    text: (finding) => `this machine can connect to Webex securely: ${remedyOf(finding)}`,
+    text: (finding) => `this machine can connect to Webex: ${remedyOf(finding)}`,
   },
   {
     applies: hasFailed("address"),
@@ -100,7 +100,9 @@ const STEPS: readonly Step[] = [
     applies: (finding) =>
       hasFailed("grant")(finding) && NEEDS_AUTHORIZATION.includes(finding.code ?? ""),
     text: ({ orgName }) =>
-      orgName === null ? "a Full Admin authorizes it" : "a Full Admin authorizes it again",
+      orgName === null
+        ? "a Full Admin authorizes the integration"
+        : "a Full Admin authorizes it again",
     command: AUTHORIZE,
   },
   {
@@ -115,11 +117,11 @@ const STEPS: readonly Step[] = [
   },
   {
     applies: hasFailed("role", "adminRoleLost"),
-    text: (finding) => `a Full Admin stands for it: ${remedyOf(finding)}`,
+    text: (finding) => `a Full Admin has authorized it: ${remedyOf(finding)}`,
   },
   {
     applies: hasFailed("status sharing"),
-    text: (finding) => `the administrator shares their status: ${remedyOf(finding)}`,
+    text: (finding) => `the administrator who authorized shares their status: ${remedyOf(finding)}`,
   },
   {
     applies: ({ state }) => state === "failed",

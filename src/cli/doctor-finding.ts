@@ -98,10 +98,8 @@ export function findingLines(
   const margin = " ".repeat(label.length + NAME_WIDTH + 4);
   const [first = "", ...others] = wrap(text, width - margin.length, 0);
   const hintLines = hint === null ? [] : wrap(hintText, width - margin.length, 2);
-  return [
-    head + (state === "skipped" ? paint(first, "grey") : first),
-    ...[...others, ...hintLines].map((line) => margin + line),
-  ];
+  const shade = (line: string): string => (state === "skipped" ? paint(line, "grey") : line);
+  return [head + shade(first), ...[...others, ...hintLines].map((line) => margin + shade(line))];
 }
 
 /** A closing sentence: `1 check failed, 2 warnings.` */

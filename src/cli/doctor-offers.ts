@@ -10,6 +10,7 @@ import { UsageError } from "./terminal/input.js";
 
 /** The first thing to do, where this command can do it. */
 export interface Offer {
+  readonly introduction?: string;
   /** Ends with the answers, the first of which is that of Enter. */
   readonly question: string;
   /** By their first letters; `n` declines. */
@@ -26,7 +27,7 @@ const AFFECTED_BY_CLIENT = [
 const AFFECTED_BY_KEYCHAIN = ["keychain", ...AFFECTED_BY_CLIENT];
 const NETWORK_CHECKS = ["DNS", "TLS", "proxy", "address", "clock"];
 
-/** Whether somebody is there to answer: not in a pipe, with `--json` or in continuous integration. */
+/** Whether somebody is there to answer: not in a pipe, with `--json`, or with CI set. */
 export function canAsk({ console, input }: Pick<CommandContext, "console" | "input">): boolean {
   const isAutomated = (process.env.CI ?? "") !== "";
   // Questions go to stderr.
@@ -45,7 +46,7 @@ export async function findOffer(
   context: CommandContext,
   session: Session,
 ): Promise<Offer | null> {
-  const { console, input } = context;
+  const { input } = context;
   switch (code) {
     case "keychainLocked": {
       const control = await findKeyringControl();
@@ -76,10 +77,9 @@ export async function findOffer(
     case "authorizationExpired":
     case "grantRefused":
       if (command === null) return null;
-      console.text(
-        "To authorize, a Full Admin signs in to Webex: in a browser on this machine (y), or on any device with a code (d).",
-      );
       return {
+        introduction:
+          "To authorize, a Full Admin signs in to Webex: in a browser on this machine (y), or on any device with a code (d).",
         question: "Authorize now? [Y/d/n] ",
         answers: ["y", "d", "n"],
         affects: AFFECTED_BY_CLIENT,
@@ -99,9 +99,11 @@ export async function findOffer(
  * for again; Ctrl+C declines.
  */
 export async function makeOffer(
-  { question, answers, carryOut }: Offer,
+  { introduction, question, answers, carryOut }: Offer,
   { console, input, signal }: CommandContext,
 ): Promise<"done" | "declined" | "failed"> {
+  console.line();
+  if (introduction !== undefined) console.text(introduction);
   try {
     let answer: string | undefined;
     while (answer === undefined) {

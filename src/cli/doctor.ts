@@ -3,9 +3,9 @@ import type { CommandContext, ExitCode } from "./command.js";
 import { runSideBySide, type CheckListener, type CheckProgress } from "./check-runner.js";
 import {
   conclusionContext,
-  folderChecks,
   presenceChecks,
   reportOf,
+  runChecks,
   type CheckReport,
 } from "./doctor-checks.js";
 import { conclude, type Conclusion } from "./doctor-conclusion.js";
@@ -26,8 +26,7 @@ const MAX_ATTEMPTS = 3;
 export async function doctor(context: CommandContext): Promise<ExitCode> {
   const { console, options, signal } = context;
   if (options.installation !== true) return checkPresence(context);
-  const findings = await runSideBySide(folderChecks(options, signal), signal, printing(console));
-  const report = reportOf(findings);
+  const report = await runChecks(options, signal, printing(console));
   console.lines(["", summaryText(report.failed, report.warnings, console.paint)]);
   return console.result({ ...report });
 }
@@ -67,11 +66,14 @@ async function checkPresence(context: CommandContext): Promise<ExitCode> {
 }
 
 /** Replaces the findings of the checks that have run again. */
-function merge(findings: readonly NamedFinding[], again: readonly NamedFinding[]): NamedFinding[] {
+function merge(
+  findings: readonly NamedFinding[],
+  repeated: readonly NamedFinding[],
+): NamedFinding[] {
   const names = [...new Set(findings.map(({ name }) => name))];
-  const repeated = new Set(again.map(({ name }) => name));
+  const repeatedNames = new Set(repeated.map(({ name }) => name));
   return names.flatMap((name) =>
-    (repeated.has(name) ? again : findings).filter((finding) => finding.name === name),
+    (repeatedNames.has(name) ? repeated : findings).filter((finding) => finding.name === name),
   );
 }
 
@@ -86,7 +88,7 @@ function printing(console: CommandConsole): CheckListener {
 
 /** What runs comes last, because the line is clipped at its end. */
 export function progressText({ running, done, total }: CheckProgress): string {
-  return `${done} of ${total} checks done: ${[...new Set(running)].join(", ")} …`;
+  return `${done} of ${total} checks done, running: ${[...new Set(running)].join(", ")} …`;
 }
 
 function printConclusion(

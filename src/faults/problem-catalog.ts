@@ -365,7 +365,7 @@ const UNLOCK_KEYCHAIN: KeychainHints = {
   macos: (account) =>
     `Unlock the login keychain of account "${account}": security unlock-keychain ~/Library/Keychains/login.keychain-db`,
   linux: (account) =>
-    `Unlock the login keyring of account "${account}": sign in to its desktop session, or run "gnome-keyring-daemon --unlock" in its D-Bus session.`,
+    `Unlock the login keyring of account "${account}": sign in to its desktop session, or run "ucx-webex-presence doctor" in a terminal of its D-Bus session, which asks for the password.`,
 };
 
 const REPAIR_KEYCHAIN: KeychainHints = {

@@ -43,7 +43,11 @@ export async function findKeyringControl(
  * (pam/gkr-pam-client.c). Nothing else unlocks it without a display: `gnome-keyring-daemon
  * --unlock` is for a daemon that starts.
  */
-export function unlockKeyring(control: string, password: Secret): Promise<UnlockResult> {
+export function unlockKeyring(
+  control: string,
+  password: Secret,
+  timeoutMs = TIMEOUT_MS,
+): Promise<UnlockResult> {
   return new Promise((resolve) => {
     const socket = connect(control);
     let reply = Buffer.alloc(0);
@@ -51,7 +55,7 @@ export function unlockKeyring(control: string, password: Secret): Promise<Unlock
       resolve(result);
       socket.destroy();
     };
-    socket.setTimeout(TIMEOUT_MS, () => finish("failed"));
+    socket.setTimeout(timeoutMs, () => finish("failed"));
     socket.on("error", () => finish("failed"));
     socket.on("close", () => finish("failed"));
     socket.on("data", (chunk: Buffer) => {

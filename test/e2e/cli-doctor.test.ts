@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { makeCertificates } from "../support/certificates-fixture.js";
+import { TestProxy } from "../support/http-fixture.js";
 import { requireKeychain, startKeychain, type TestKeychain } from "../support/keychain-fixture.js";
 import { startKeyring } from "../support/keyring-fixture.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 import { ALWAYS_UNLOCKED, skipOnWindows } from "../support/windows-fixture.js";
-import { CliHarness, type Finding } from "../support/cli-harness.js";
+import { CliHarness, type Finding, type JsonOutput } from "../support/cli-harness.js";
 
 const ALL_CHECKS = [
   "settings",
@@ -63,23 +65,32 @@ describe("e2e: the command line: doctor", function () {
     code: number | null;
     finding: (name: string) => Finding;
     checks: readonly Finding[];
+    conclusion: JsonOutput["conclusion"];
   }> {
     const { code, value } = await harness.json(["doctor"]);
-    const { checks } = value;
+    const { checks, conclusion } = value;
     const finding = (name: string): Finding => {
       const finding = checks.find((check) => check.name === name);
       if (finding === undefined) throw new Error(`no ${name} in ${JSON.stringify(checks)}`);
       return finding;
     };
     expect(value.ok).to.equal(code === 0);
-    for (const { state, hint } of checks)
-      expect(hint !== null, state).to.equal(state === "warning" || state === "failed");
-    return { code, finding, checks };
+    for (const { state, hint, code } of checks) {
+      const isWrong = state === "warning" || state === "failed";
+      expect([hint !== null, code !== null], state).to.deep.equal([isWrong, isWrong]);
+    }
+    return { code, finding, checks, conclusion };
   }
 
   it("prints one line per finding, and exits 0 if only addresses are unreachable", async () => {
     const orgId = await authorize();
-    const { code, checks, finding } = await runDoctor();
+    const { code, checks, finding, conclusion } = await runDoctor();
+    expect(conclusion).to.deep.equal({
+      works: false,
+      code: "workerNotRunning",
+      text: "Presence will work as soon as the worker runs: start the UCX Presence service, which launches it.",
+      command: null,
+    });
     expect(code, JSON.stringify(checks, null, 1)).to.equal(0);
     expect([...new Set(checks.map(({ name }) => name))]).to.deep.equal(ALL_CHECKS);
     const expected = ["address", "worker"];
@@ -99,6 +110,7 @@ describe("e2e: the command line: doctor", function () {
     const lines = plain.stdout.trimEnd().split("\n");
     expect(lines).to.have.length(checks.length + 2);
     expect(lines[0]).to.match(/^ok {4}settings /);
+    expect(lines.at(-1)).to.equal(conclusion?.text);
     expect(plain.stdout).to.not.include("\u001b");
   });
 
@@ -157,6 +169,21 @@ describe("e2e: the command line: doctor", function () {
     expect(finding("TLS").state).to.equal("skipped");
   });
 
+  it("waits for the keychain if it has the password of the proxy", async function () {
+    requireTool(this, "tinyproxy", "tinyproxy");
+    await authorize();
+    const proxy = await TestProxy.start({ user: "user", password: "pass" });
+    try {
+      await harness.writeSettings(`WebexPresence.Proxy=http://user@127.0.0.1:${proxy.port}`);
+      await harness.run(["secret", "proxy"], "pass\n");
+      const { code, finding } = await runDoctor();
+      expect(finding("proxy")).to.deep.include({ state: "ok", hint: null });
+      expect(code).to.equal(0);
+    } finally {
+      await proxy.stop();
+    }
+  });
+
   it("fails if the grant is revoked, a scope is missing, the role is lost, or sharing is off", async () => {
     await authorize();
     harness.webex.set({ sharingOff: true });
@@ -198,6 +225,8 @@ describe("e2e: the command line: doctor", function () {
       harness.webex.set({ roleLost: false });
       const accepted = await runDoctor();
       expect(accepted.code).to.equal(0);
+      expect(accepted.conclusion).to.include({ works: true, code: null });
+      expect(refused.conclusion).to.include({ works: false, code: "adminRoleLost" });
       expect(accepted.finding("worker")).to.include({ state: "ok", hint: null });
       expect(accepted.finding("worker").message).to.include(
         "The running worker has been asked to try again.",

@@ -15,6 +15,12 @@ export interface JsonOutput {
   readonly authorizations: readonly Authorization[];
   readonly authorization: Authorization;
   readonly checks: readonly Finding[];
+  readonly conclusion?: {
+    readonly works: boolean | null;
+    readonly code: string | null;
+    readonly text: string;
+    readonly command: string | null;
+  };
   readonly problems?: readonly { readonly code: string }[];
   readonly records: readonly {
     readonly uri: string;
@@ -32,9 +38,11 @@ interface Authorization {
 export interface Finding {
   readonly name: string;
   readonly state: string;
+  readonly code: string | null;
   readonly message: string;
   readonly hint: string | null;
   readonly orgId: string | null;
+  readonly orgName: string | null;
 }
 
 export interface CliResult {
@@ -165,6 +173,7 @@ export class CliHarness {
   launchInTerminal(
     args: readonly string[],
     { columns, rows }: { readonly columns: number; readonly rows: number },
+    variables: NodeJS.ProcessEnv = {},
   ): CliRun {
     const words = [process.execPath, CLI, ...args, "--settings", this.settingsPath];
     const quoted = words.map((word) => `'${word}'`).join(" ");
@@ -172,7 +181,7 @@ export class CliHarness {
     // With CI set, Node reports a terminal without colors.
     const { CI: _ci, NO_COLOR: _noColor, ...env } = this.env;
     const inTerminal = ["script", "-qec", command, "/dev/null"] as const;
-    return this.#start(inTerminal, { ...env, TERM: "xterm-256color" }, null);
+    return this.#start(inTerminal, { ...env, TERM: "xterm-256color", ...variables }, null);
   }
 
   run(args: readonly string[], input = ""): Promise<CliResult> {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-const PASSWORD = "keyring-password";
+export const KEYRING_PASSWORD = "keyring-password";
 const COLLECTION = "/org/freedesktop/secrets/collection/login";
 
 /** The programs that a keyring needs on the PATH, with their Debian packages. */
@@ -66,9 +66,9 @@ export class Keyring {
       stdio: ["pipe", "ignore", "ignore"],
     });
     this.#daemon = daemon;
-    daemon.stdin.end(PASSWORD);
+    daemon.stdin.end(KEYRING_PASSWORD);
     await eventually("the unlocked keyring", async () => {
-      if (await this.#isLocked()) throw new Error("locked");
+      if (await this.isLocked()) throw new Error("locked");
     });
   }
 
@@ -85,7 +85,7 @@ export class Keyring {
       `array:objpath:${COLLECTION}`,
     );
     await eventually("the locked keyring", async () => {
-      if (!(await this.#isLocked())) throw new Error("unlocked");
+      if (!(await this.isLocked())) throw new Error("unlocked");
     });
   }
 
@@ -119,7 +119,7 @@ export class Keyring {
     }
   }
 
-  async #isLocked(): Promise<boolean> {
+  async isLocked(): Promise<boolean> {
     const reply = await this.#send(
       "org.freedesktop.secrets",
       COLLECTION,

@@ -26,7 +26,7 @@ describe("cli/doctor: the log folder", () => {
   ): Promise<Finding> => {
     const writeErrorIn = (): Promise<string | null> =>
       Promise.resolve(isWritable ? null : "EACCES");
-    return (await logFolderCheck(ACCOUNT, path, run, writeErrorIn).run()) as Finding;
+    return await logFolderCheck(ACCOUNT, path, run, writeErrorIn).run();
   };
 
   it("warns of a mode that lets others in, with the command that changes it", async function () {
@@ -63,7 +63,7 @@ describe("cli/doctor: the log folder", () => {
     expect(await readdir(folder)).to.deep.equal([]);
     if (process.platform !== "linux") return;
     // Closed to others, and nobody can create a file in it.
-    const refused = (await logFolderCheck(ACCOUNT, "/proc/self/fd", null).run()) as Finding;
+    const refused = await logFolderCheck(ACCOUNT, "/proc/self/fd", null).run();
     expect(refused.message).to.include("cannot write to it");
   });
 

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 
+import { progressText } from "../../../src/cli/doctor.js";
 import { failed, findingLines, ok, skipped, summaryText } from "../../../src/cli/doctor-finding.js";
 import { clockOffset } from "../../../src/cli/doctor-system-checks.js";
 import { countPeople } from "../../../src/cli/doctor-webex-checks.js";
@@ -27,6 +28,24 @@ describe("cli/doctor", () => {
     expect(findingLines("DNS", skipped("not checked"), { paint, width: UNLIMITED })).to.deep.equal([
       "–     DNS                not checked",
     ]);
+  });
+
+  it("greys every line of what was not checked, and nothing else", () => {
+    const format = { paint: paintFor(true), width: 50 };
+    const lines = findingLines("DNS", skipped("one two three four five six"), format);
+    expect(lines).to.have.length(2);
+    const shade = paintFor(true)("six", "grey");
+    expect(lines[1]?.trimStart()).to.equal(shade);
+    expect(findingLines("DNS", ok("fine"), format)).to.deep.equal([
+      "\u001b[32mok  \u001b[0m  DNS                fine",
+    ]);
+  });
+
+  it("shows how many checks are done, and each name once", () => {
+    const running = ["DNS", "address", "address"];
+    expect(progressText({ running, done: 3, total: 18 })).to.equal(
+      "3 of 18 checks done, running: DNS, address …",
+    );
   });
 
   it("summarizes failures and warnings", () => {
