@@ -45,10 +45,7 @@ const KNOWN_WORDS = "Grant Page";
 
 /** With escapes of JSON for the code units that a pattern matches. */
 function escapeAs(pattern: RegExp, text: string): string {
-  return text.replace(
-    pattern,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return text.replace(pattern, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** A word of a name or an address, in every way in which it may be written. */

@@ -33,9 +33,9 @@ describe("the log of a support bundle", () => {
       await writeFile(join(folder, name), lines.map((line) => `${line}\n`).join(""));
     return (log = await LogFolder.open(folder));
   }
-  async function linesOf(text: LogText | null | undefined): Promise<string[]> {
+  async function linesOf(text: LogText | null = null): Promise<string[]> {
     const lines: string[] = [];
-    if (text != null) for await (const line of readLines(text)) lines.push(line);
+    if (text !== null) for await (const line of readLines(text)) lines.push(line);
     return lines;
   }
 
