@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { hostname, release, totalmem, version as systemVersion } from "node:os";
+import { constants, hostname, release, totalmem, version as systemVersion } from "node:os";
 import { basename, join } from "node:path";
-import { constants } from "node:os";
 
 import { asFault } from "../faults/fault.js";
 import {
@@ -31,6 +30,7 @@ import {
   SETTING_KEYS,
 } from "../settings/keys.js";
 import { parseSettings } from "../settings/parse.js";
+import type { Problem } from "../supervisor/status.js";
 import type { CommandContext } from "./command.js";
 import { runChecks, type CheckReport } from "./doctor-checks.js";
 import { findingLines, summaryText } from "./doctor-finding.js";
@@ -131,13 +131,20 @@ export async function collectContent(
     conclusion: doctor.conclusion,
     worker: pseudonymizer.text(describeWorker(status)),
     hasStatus: running !== null,
-    problems: (running?.problems ?? []).map(({ code, message, hint }) => ({
+    problems: (running?.problems ?? []).toSorted(byUrgency).map(({ code, message, hint }) => ({
       code: pseudonymizer.text(code),
       message: pseudonymizer.text(message),
       hint: pseudonymizer.text(hint),
     })),
     notes: notes.map((note) => pseudonymizer.text(note)),
   };
+}
+
+/** The most severe first, and of those the newest. */
+function byUrgency(a: Problem, b: Problem): number {
+  const severities = ["error", "warning", "info"];
+  const difference = severities.indexOf(a.severity) - severities.indexOf(b.severity);
+  return difference === 0 ? Date.parse(b.since) - Date.parse(a.since) : difference;
 }
 
 /** `words`: a word a line. */

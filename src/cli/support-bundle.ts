@@ -21,7 +21,6 @@ import { workerFiles } from "./worker-files.js";
 /** A command that takes longer shows what it does. */
 const PROGRESS_AFTER_MS = 1_000;
 const PROGRESS_INTERVAL_MS = 250;
-/** What was cut in the middle, or what somebody else wrote, is no JSON. */
 const LEFT_OUT = "[a line was left out, because it contained a secret]";
 
 /** One file of the archive. */
@@ -164,21 +163,22 @@ function redactLine(line: string, pseudonymizer: Pseudonymizer): string {
   return pseudonymizer.text(line);
 }
 
-/** Leaves out lines that contain a secret of the keychain nevertheless. */
+/** A last look, whatever the redaction has made of a text. */
 async function* guarded(
   text: string | AsyncIterable<string>,
   secrets: readonly Secret[],
 ): AsyncGenerator<string> {
+  for await (const part of typeof text === "string" ? [text] : text)
+    yield withoutSecrets(part, secrets);
+}
+
+/** Replaces each line that contains a secret of twelve or more characters. */
+export function withoutSecrets(text: string, secrets: readonly Secret[]): string {
   const encoder = new TextEncoder();
   const isClean = (part: string): boolean => !bytesContainSecret(encoder.encode(part), secrets);
-  for await (const part of typeof text === "string" ? [text] : text) {
-    if (secrets.length === 0 || isClean(part)) yield part;
-    else
-      yield part
-        .split("\n")
-        .map((line) => (isClean(line) ? line : LEFT_OUT))
-        .join("\n");
-  }
+  if (isClean(text)) return text;
+  const lines = text.split("\n").map((line) => (isClean(line) ? line : LEFT_OUT));
+  return lines.join("\n");
 }
 
 /** On a terminal, shows what is being done once it takes long. */

@@ -4,12 +4,14 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
+import { withoutSecrets } from "../../../src/cli/support-bundle.js";
 import {
   findLastLine,
   LogFolder,
   readLines,
   type LogText,
 } from "../../../src/cli/support-bundle-log.js";
+import { Secret } from "../../../src/faults/secret.js";
 import { IS_WINDOWS } from "../../support/windows-fixture.js";
 
 const START = '{"time":"t","level":"info","message":"The worker is starting."}';
@@ -114,6 +116,16 @@ describe("the log of a support bundle", () => {
     await symlink(join(folder, "worker.2.log"), join(folder, "worker.log"));
     log = await LogFolder.open(folder);
     expect(log.unreadable.map(({ name }) => name)).to.deep.equal(["worker.log", "worker.1.log"]);
+  });
+
+  it("leaves out a line with a secret of the keychain, in any encoding, and keeps the others", () => {
+    const secret = "planted secret of a keychain";
+    const base64 = Buffer.from(`user:${secret}`).toString("base64");
+    for (const form of [secret, encodeURIComponent(secret), base64])
+      expect(withoutSecrets(`a\nb ${form} c\nd\n`, [new Secret(secret)])).to.equal(
+        "a\n[a line was left out, because it contained a secret]\nd\n",
+      );
+    expect(withoutSecrets(`a ${secret}`, [])).to.equal(`a ${secret}`);
   });
 
   it("is empty without a folder", async () => {
