@@ -74,6 +74,14 @@ export default tseslint.config(
     },
   },
   {
+    // esbuild bundles it.
+    files: ["scripts/release/site.client.js"],
+    languageOptions: {
+      sourceType: "module",
+      globals: { HTMLInputElement: "readonly", localStorage: "readonly", matchMedia: "readonly" },
+    },
+  },
+  {
     files: [
       "simulator/**/*.ts",
       "bench/**/*.ts",

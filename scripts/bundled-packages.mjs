@@ -1,7 +1,9 @@
-// Which packages' code ships: what the bundles contain, and keytar, which is beside them.
+// Which packages' code ships: what the bundles and the documentation contain, and keytar, which is
+// beside them.
 import { build } from "esbuild";
 
 import { bundles } from "./bundles.mjs";
+import { siteBundle } from "./release/site-bundle.mjs";
 
 const SHIPPED_UNBUNDLED = ["node_modules/keytar"];
 
@@ -14,7 +16,7 @@ const SHIPPED_UNBUNDLED = ["node_modules/keytar"];
 export async function bundledPackages() {
   const packages = new Map(SHIPPED_UNBUNDLED.map((folder) => [folder, new Set([folder])]));
   const results = await Promise.all(
-    bundles.map((bundle) => build({ ...bundle, write: false, metafile: true })),
+    [...bundles, siteBundle].map((bundle) => build({ ...bundle, write: false, metafile: true })),
   );
   for (const [file, { inputs }] of results.flatMap(({ metafile }) =>
     Object.entries(metafile.outputs),

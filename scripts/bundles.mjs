@@ -14,6 +14,7 @@ const lazyLibraries = [
   "axios",
   "winston",
   "chokidar",
+  "fflate",
   "https-proxy-agent",
   "http-proxy-agent",
   "prom-client",

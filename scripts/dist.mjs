@@ -6,10 +6,11 @@ import { build } from "esbuild";
 
 import { bundles } from "./bundles.mjs";
 import { launcher } from "./code-cache.mjs";
+import { ownWords } from "./own-words.mjs";
 
 /**
- * Replaces `folder` by the bundles, the worker's launcher, the declarations of the client, and the
- * files of the authorization page.
+ * Replaces `folder` by the bundles, the worker's launcher, the declarations of the client, the files
+ * of the pages, and the list of the product's words.
  * The bytes are the same in any folder: source maps name the sources as seen from dist/.
  *
  * @throws What esbuild throws, after esbuild has printed it.
@@ -30,5 +31,7 @@ export async function writeDist(folder) {
     }
   }
   await cp("src/client/client.d.cts", join(folder, "client.d.cts"));
+  await mkdir(join(folder, "assets"), { recursive: true });
+  await writeFile(join(folder, "assets", "own-words.txt"), await ownWords("src"));
   await writeFile(join(folder, "worker.cjs"), launcher);
 }

@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 
 import { ReleaseError } from "./errors.mjs";
 import { checksums } from "./files.mjs";
-import { writePages } from "./pages.mjs";
 import { RUNTIMES, writeLicense, writeRuntime } from "./runtimes.mjs";
+import { writeSite } from "./site.mjs";
 import { trackedFiles } from "./source.mjs";
 
 const RULE = "-".repeat(80);
@@ -39,7 +39,7 @@ export async function writeFolder(folder, target, dist) {
   await writeManifest(folder, target);
   await writeNotices(folder, target);
   await writeLauncher(folder, target);
-  await writePages(folder);
+  await writeSite(folder);
 }
 
 /** The last step: `doctor --installation` compares the folder with this file. */

@@ -7,8 +7,17 @@ import { promisify } from "node:util";
 import { gunzipSync, gzipSync } from "fflate";
 
 import { listFiles } from "./files.mjs";
+import { writeSite } from "./site.mjs";
 import { trackedFiles } from "./source.mjs";
 import { isProgram } from "./targets.mjs";
+
+/** npm packs README.md anyway, but no page beside it. */
+async function addFiles(folder, paths) {
+  const path = join(folder, "package.json");
+  const content = JSON.parse(await readFile(path, "utf8"));
+  content.files.push(...paths);
+  await writeFile(path, `${JSON.stringify(content, null, 2)}\n`);
+}
 
 /**
  * Writes the tarball that `npm pack` makes into `out`. It has no code cache, because a cache is for
@@ -25,6 +34,8 @@ export async function writeNpmPackage(out, dist, staging) {
     await cp(path, join(folder, path));
   }
   await cp(dist, join(folder, "dist"), { recursive: true });
+  await writeSite(folder);
+  await addFiles(folder, ["README.html", "CHANGELOG.html"]);
   for (const path of await listFiles(folder)) {
     await chmod(join(folder, path), isProgram(path) ? 0o755 : 0o644);
   }

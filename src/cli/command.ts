@@ -18,6 +18,7 @@ export interface CommandOptions {
   readonly list?: true;
   readonly only?: readonly string[];
   readonly jobs?: string;
+  readonly out?: string;
 }
 
 export interface CommandContext {

@@ -96,6 +96,14 @@ function buildProgram(): Command {
   ).addOption(logDirOption());
   addCommand(
     program,
+    "support-bundle",
+    "write a zip for support: logs, status, settings, findings; no secrets, no names of persons",
+    async (context) => (await import("./support-bundle.js")).supportBundle(context),
+  )
+    .option("--out <file>", "the file to write; it must not exist")
+    .addOption(logDirOption());
+  addCommand(
+    program,
     "watch",
     "launch a worker and show live presence; with --json, print it once",
     async (context, uris) => (await import("./watch.js")).watch(context, uris),

@@ -28,6 +28,8 @@ const KIND_OF = {
   unknownSubscription: "badRequest",
   tooManySubscriptions: "badRequest",
   invalidParams: "badRequest",
+  // A file that a command was to write
+  fileNotWritten: "personMustAct",
   // The program itself
   cancelled: "transient",
   defect: "defect",

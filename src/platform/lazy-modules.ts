@@ -13,6 +13,7 @@ export const lazyZlib = (): typeof import("node:zlib") => process.getBuiltinModu
 export const importers = {
   axios: () => import("axios"),
   chokidar: () => import("chokidar"),
+  fflate: () => import("fflate"),
   "http-proxy-agent": () => import("http-proxy-agent"),
   "https-proxy-agent": () => import("https-proxy-agent"),
   "prom-client": () => import("prom-client"),

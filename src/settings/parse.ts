@@ -39,6 +39,8 @@ export interface ParsedSettings {
   readonly problems: readonly SettingProblem[];
   /** 0 if `caFile` is not set. */
   readonly caFileLine: number;
+  /** Where the last occurrence of each key is that the text contains. */
+  readonly lines: ReadonlyMap<keyof Settings, number>;
 }
 
 interface Occurrence {
@@ -78,7 +80,8 @@ export function parseSettings(
   }
   problems.sort((a, b) => a.line - b.line);
   const caFileLine = last.get("caFile")?.line ?? 0;
-  return { settings: values as Settings, problems, caFileLine };
+  const lines = new Map([...last].map(([field, { line }]) => [field, line]));
+  return { settings: values as Settings, problems, caFileLine, lines };
 }
 
 function parseValue(

@@ -25,6 +25,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ["doctor"],
   ["status"],
   ["dashboard"],
+  ["support-bundle"],
   ["watch"],
   ["check-host"],
 ];

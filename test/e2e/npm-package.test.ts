@@ -117,7 +117,16 @@ describe("e2e: the npm package, installed in an empty folder", function () {
     const names = readdirSync(join(folder, "node_modules", "ucx-webex-presence"));
     expect(names.sort()).to.deep.equal(
       [
-        ...["CHANGELOG.md", "LICENSE", "README.md", "THIRD-PARTY-NOTICES", "dist", "docs"],
+        ...[
+          "CHANGELOG.html",
+          "CHANGELOG.md",
+          "LICENSE",
+          "README.html",
+          "README.md",
+          "THIRD-PARTY-NOTICES",
+          "dist",
+          "docs",
+        ],
         ...["openrpc.json", "package.json"],
         ...["plugin.manifest.json", "plugin.manifest.schema.json"],
       ].sort(),

@@ -101,14 +101,12 @@ function parentsOf(path: string): string[] {
   return [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index + 1));
 }
 
-/** The links of a page that lead to files, without their anchors. */
+/** The links of a page that lead to files. */
 function linksOf(path: string, page: string): string[] {
   const links = path.endsWith(".md")
     ? new MarkdownPage(path, page).links
     : [...page.matchAll(/ (?:href|src)="([^"]+)"/g)].map((match) => match[1]!);
-  return links
-    .filter((link) => !/^(https?:|mailto:|#)/.test(link))
-    .map((link) => link.replace(/#.*/, ""));
+  return links.filter((link) => !/^(https?:|mailto:|#)/.test(link));
 }
 
 /** The pages of this repository as they are in the folder. */
@@ -118,7 +116,8 @@ function expectedPages(): string[] {
   const docs = list.trim().split("\n");
   const pages = [...docs, "README.md", "CHANGELOG.md"].filter((path) => path.endsWith(".md"));
   const html = pages.map((path) => path.replace(/\.md$/, ".html"));
-  return [...docs, "README.md", "CHANGELOG.md", ...html, "docs/index.html", "docs/style.css"];
+  const site = ["search-documents.js", "site.css", "site.js"].map((name) => `docs/site/${name}`);
+  return [...docs, "README.md", "CHANGELOG.md", ...html, "docs/index.html", ...site];
 }
 
 describe("the release", function () {
@@ -202,7 +201,8 @@ describe("the release", function () {
           .filter((path) => /\.(html|css|client\.js)$/.test(path));
         expect(assets).to.have.length.greaterThan(2);
         expect(dist).to.include.members(assets.map((path) => `dist/assets/${path}`));
-        expect(dist.filter((path) => !/\.(cjs|mjs|map|cache|html|css|js)$/.test(path))).to.be.empty;
+        const others = dist.filter((path) => !/\.(cjs|mjs|map|cache|html|css|js)$/.test(path));
+        expect(others).to.deep.equal(["dist/assets/own-words.txt"]);
         const caches = dist.filter((path) => path.endsWith(".cache"));
         expect(caches.filter((path) => !path.endsWith(`-${tag}.cache`))).to.be.empty;
       });
@@ -262,20 +262,24 @@ describe("the release", function () {
         expect(notices).to.include("@github/keytar 7.10.6 (MIT)");
       });
 
-      it("has pages whose links lead to files in the folder", () => {
+      it("has pages whose links lead to files and anchors in the folder", () => {
         const pages = [...files.keys()].filter(
           (path) => /\.(md|html)$/.test(path) && !/^(dist|node_modules)\//.test(path),
         );
         expect(pages).to.include.members(["README.md", "README.html", "docs/index.html"]);
         for (const path of pages) {
           for (const link of linksOf(path, text(files.get(path)))) {
-            const target = new URL(link, `file:///${path}`).pathname.slice(1);
+            const { pathname, hash } = new URL(link, `file:///${path}`);
+            const target = pathname.slice(1);
             const isThere = [...files.keys()].some(
               (each) => each === target || each.startsWith(`${target.replace(/\/$/, "")}/`),
             );
             expect(isThere, `${path}: ${link}`).to.equal(true);
-            if (path.endsWith(".html"))
-              expect(target.endsWith(".md"), `${path}: ${link}`).to.equal(false);
+            if (!path.endsWith(".html")) continue;
+            expect(target.endsWith(".md"), `${path}: ${link}`).to.equal(false);
+            if (hash === "") continue;
+            const id = ` id="${decodeURIComponent(hash.slice(1))}"`;
+            expect(text(files.get(target)).includes(id), `${path}: ${link}`).to.equal(true);
           }
         }
       });
