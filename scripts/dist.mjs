@@ -9,9 +9,9 @@ import { launcher } from "./code-cache.mjs";
 import { ownWords } from "./own-words.mjs";
 
 /**
- * Replaces `folder` by the bundles, the worker's launcher, the declarations of the client, the files
- * of the pages, and the list of the product's words.
- * The bytes are the same in any folder: source maps name the sources as seen from dist/.
+ * Replaces `folder` by the bundles, the worker's launcher, the declarations of the client, the
+ * files of the pages, and the list of the product's words. The bytes are the same in any folder:
+ * source maps name the sources as seen from dist/.
  *
  * @throws What esbuild throws, after esbuild has printed it.
  */
