@@ -6,13 +6,19 @@ const mayImport = {
   settings: ["faults", "ports"],
   presence: ["faults", "ports"],
   webex: ["faults", "ports"],
-  authorization: ["faults", "ports", "webex"],
+  pages: ["faults", "ports"],
+  authorization: ["faults", "ports", "pages", "webex"],
   polling: ["faults", "ports", "presence", "webex"],
   supervisor: ["faults", "ports", "settings", "authorization", "polling"],
   rpc: ["faults", "ports", "presence", "supervisor"],
+  dashboard: ["faults", "ports", "pages", "presence"],
   platform: ["faults", "ports"],
 };
-const typesOnly = { webex: ["presence"], rpc: ["settings", "authorization"] };
+const typesOnly = {
+  webex: ["presence"],
+  rpc: ["settings", "authorization"],
+  dashboard: ["supervisor", "authorization"],
+};
 
 const pure = Object.keys(mayImport).filter((folder) => folder !== "platform");
 const folderRules = Object.entries(mayImport).map(([folder, targets]) => ({
@@ -49,8 +55,29 @@ module.exports = {
       comment:
         "only platform/, main.ts and cli/ import npm packages and node: modules (zod and leven are pure, so any folder may import those)",
       severity: "error",
-      from: { path: `^src/(${pure.join("|")}|worker)/` },
+      from: {
+        path: `^src/(${pure.join("|")}|worker)/`,
+        pathNot: "^src/dashboard/page/script/",
+      },
       to: { pathNot: "^(src/|node_modules/(zod|leven)/)" },
+    },
+    {
+      name: "the-page-runs-in-a-browser",
+      comment:
+        "the script of the dashboard's page shares types and pure code, and draws with uPlot",
+      severity: "error",
+      from: { path: "^src/dashboard/page/script/" },
+      to: {
+        pathNot: "^(src/dashboard/|src/faults/|src/presence/record\\.ts$|node_modules/uplot/)",
+        dependencyTypesNot: ["type-only"],
+      },
+    },
+    {
+      name: "the-page-stands-alone",
+      comment: "the worker reads the page's script as a file",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/dashboard/page/script/" },
+      to: { path: "^src/dashboard/page/script/" },
     },
     {
       name: "nobody-imports-the-top",

@@ -16,6 +16,7 @@ const lazyLibraries = [
   "chokidar",
   "https-proxy-agent",
   "http-proxy-agent",
+  "prom-client",
   "proxy-from-env",
 ];
 

@@ -51,6 +51,7 @@ const EXAMPLE_DETAIL = {
   freshnessMissed: { ...ORGANIZATION, watchedP95: 240, staleAfterSeconds: 180 },
   consoleTooOld: { version: "2021.Summer.1", oldest: "2021.Summer.2" },
   redirectPortInUse: { port: 8467 },
+  dashboardPortInUse: { port: 8468 },
   settingsMissing: { path: "Presence.ini" },
   settingsUnreadable: { path: "Presence.ini", reason: "permission denied (EACCES)" },
   settingsInvalid: {

@@ -96,7 +96,7 @@ export class Authorizations implements GrantSink {
   start(): void {
     if (this.#disposers.length > 0) return;
     const { grantStore, refusals } = this.#options;
-    this.#lastNotified = JSON.stringify(this.#snapshot());
+    this.#lastNotified = JSON.stringify(this.current());
     this.#disposers = [
       grantStore.events.on("contentChanged", () => this.reevaluate()),
       refusals.events.on("refusalChanged", () => this.#notifyIfChanged()),
@@ -156,7 +156,7 @@ export class Authorizations implements GrantSink {
     const { grantStore, settingsLoaded } = this.#options;
     await settingsLoaded;
     if (grantStore.content === null) await grantStore.reload();
-    return this.#snapshot().authorizations;
+    return this.current().authorizations;
   }
 
   /** Verifies a grant and stores it. Faults as `completeGrant`, and `clientNotConfigured`. */
@@ -278,7 +278,8 @@ export class Authorizations implements GrantSink {
     return grantMismatch(grant, this.#options.settings(), this.#storedClient());
   }
 
-  #snapshot(): AuthorizationChange {
+  /** What the keychain was last read to hold, and the flow that is open or has just ended. */
+  current(): AuthorizationChange {
     const grants = this.#options.grantStore.content?.grants ?? [];
     return {
       authorizations: grants.map((grant) => toAuthorization(grant, this.#findFault(grant))),
@@ -287,7 +288,7 @@ export class Authorizations implements GrantSink {
   }
 
   #notifyIfChanged(): void {
-    const change = this.#snapshot();
+    const change = this.current();
     const key = JSON.stringify(change);
     if (key === this.#lastNotified) return;
     this.#lastNotified = key;

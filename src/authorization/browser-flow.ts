@@ -1,5 +1,5 @@
 import { Emitter, type Disposer } from "../faults/emitter.js";
-import { asFault, faultFields } from "../faults/fault.js";
+import { asFault, Fault, faultFields } from "../faults/fault.js";
 import type { Crypto } from "../ports/clock.js";
 import type {
   ListenOnLoopback,
@@ -8,16 +8,13 @@ import type {
   LoopbackServer,
   ReadAsset,
 } from "../ports/loopback-server.js";
+import { checkHost, checkMethod, checkOrigin, isPrefetch } from "../pages/request-checks.js";
+import { redirect, SECURITY_HEADERS, type Rejection } from "../pages/responses.js";
 import { likelyApiUrl } from "../webex/api-address.js";
 import { BrowserAttempts } from "./browser-attempts.js";
 import type { Flow, FlowEvents, FlowOptions, FlowView } from "./flow.js";
 import type { Authorization } from "./grant.js";
-import {
-  AuthorizationPage,
-  redirect,
-  SECURITY_HEADERS,
-  type Rejection,
-} from "./page/authorization-page.js";
+import { AuthorizationPage } from "./page/authorization-page.js";
 import {
   canComplete,
   flowOutcome,
@@ -105,12 +102,14 @@ export class BrowserFlow implements Flow {
     const { readAsset, listen, redirectPort } = this.#options;
     oauthContext();
     const page = await AuthorizationPage.load(readAsset, () => crypto.token(16));
-    const server = await listen(redirectPort, (request) =>
+    const respond = (request: LoopbackRequest): Promise<LoopbackResponse> =>
       this.#respond(page, request).catch((thrown: unknown) => {
         logger.error("The authorization page failed to respond.", { error: asFault(thrown) });
         throw thrown;
-      }),
-    );
+      });
+    const server = await listen(redirectPort, respond).catch((thrown: unknown) => {
+      throw toRedirectPortFault(thrown);
+    });
     if (signal.aborted || this.#abort.signal.aborted) {
       await server.close();
       throw cancelled();
@@ -293,6 +292,22 @@ export class BrowserFlow implements Flow {
   }
 }
 
+const RESERVED_HINT =
+  "Set WebexPresence.RedirectPort to a port outside the ranges of `netsh interface ipv4 show excludedportrange protocol=tcp`, and register its redirect URI with the integration.";
+const IN_USE_HINT =
+  "End that program, or set WebexPresence.RedirectPort to another port and register its redirect URI with the integration.";
+
+function toRedirectPortFault(thrown: unknown): Fault {
+  const fault = asFault(thrown);
+  if (fault.code !== "portInUse") return fault;
+  const { port, isReserved } = fault.data;
+  return new Fault(
+    "redirectPortInUse",
+    `${fault.message.replace(/\.$/, "")}, so the authorization page cannot be shown.`,
+    { cause: fault.cause, hint: isReserved === true ? RESERVED_HINT : IN_USE_HINT, data: { port } },
+  );
+}
+
 const PAGE_NOT_OPEN: Rejection = {
   status: 503,
   title: "This page is not open",
@@ -319,20 +334,10 @@ const PATHS = ["/", "/authorize", "/oauth/callback", "/events", "/page.js", ...F
 /** A request for one of these uses up a state or begins another attempt, although it is a GET. */
 const STATEFUL_PATHS = ["/authorize", "/oauth/callback"];
 
-/**
- * Refuses requests that are wrong whatever their key is: host names that only DNS rebinding leads
- * here, unknown paths and methods, and forms of other sites. Returns null for all others.
- */
+/** Refuses requests that are wrong whatever their key is. Returns null for all others. */
 function checkRequest(request: LoopbackRequest, path: string, port: number): Rejection | null {
-  const host = (request.headers.host ?? "").toLowerCase();
-  const allowedHosts = [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`];
-  if (!allowedHosts.includes(host)) {
-    return {
-      status: 421,
-      title: "Wrong address",
-      hint: "This page is available at localhost only. Open the address that the worker has reported.",
-    };
-  }
+  const wrongHost = checkHost(request, port);
+  if (wrongHost !== null) return wrongHost;
   if (!PATHS.includes(path)) {
     return {
       status: 404,
@@ -341,43 +346,15 @@ function checkRequest(request: LoopbackRequest, path: string, port: number): Rej
     };
   }
   const method = FORM_PATHS.includes(path) ? "POST" : "GET";
-  if (request.method !== method) {
-    return {
-      status: 405,
-      title: "Method not allowed",
-      hint: "Open the address that the worker has reported, and use the buttons on the page.",
-      headers: { allow: method },
-    };
-  }
+  const wrongMethod = checkMethod(request, method);
+  if (wrongMethod !== null) return wrongMethod;
   if (STATEFUL_PATHS.includes(path) && isPrefetch(request)) return PREFETCH;
-  return method === "POST" ? checkForm(request, host) : null;
+  return method === "POST" ? (checkOrigin(request) ?? checkForm(request)) : null;
 }
 
-/** Whether a program loads an address that nobody has opened yet. */
-function isPrefetch({ headers }: LoopbackRequest): boolean {
-  const { "sec-purpose": secPurpose = "", purpose = "", "x-purpose": xPurpose = "" } = headers;
-  const { "x-moz": xMoz = "" } = headers;
-  return /\b(prefetch|prerender|preview)\b/i.test([secPurpose, purpose, xPurpose, xMoz].join(" "));
-}
-
-/**
- * Refuses forms of other sites. Under `Referrer-Policy: no-referrer`, a browser sends `Origin:
- * null` with the page's own form too (Fetch standard, "append a request Origin header"). In that
- * case, `Sec-Fetch-Site`, which no page can forge, has to confirm the origin.
- */
-function checkForm({ headers }: LoopbackRequest, host: string): Rejection | null {
-  const { origin, "sec-fetch-site": site, "content-type": type = "" } = headers;
-  const isSameSite = site === "same-origin" || site === "none";
-  const isSameOrigin =
-    origin === undefined || origin === `http://${host}` || (origin === "null" && isSameSite);
-  const title = "Request refused";
-  if (!isSameOrigin || (site !== undefined && !isSameSite)) {
-    return {
-      status: 403,
-      title,
-      hint: "The request came from another site. Use the button on the authorization page.",
-    };
-  }
+function checkForm({ headers }: LoopbackRequest): Rejection | null {
+  const { "content-type": type = "" } = headers;
   const isForm = type.toLowerCase().startsWith("application/x-www-form-urlencoded");
+  const title = "Request refused";
   return isForm ? null : { status: 415, title, hint: "Use the button on the authorization page." };
 }

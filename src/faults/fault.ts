@@ -23,6 +23,7 @@ const KIND_OF = {
   authorizationInProgress: "badRequest",
   unknownOrganization: "badRequest",
   redirectPortInUse: "personMustAct",
+  portInUse: "personMustAct",
   // Presence
   unknownSubscription: "badRequest",
   tooManySubscriptions: "badRequest",

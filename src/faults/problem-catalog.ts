@@ -25,6 +25,7 @@ export const PROBLEM_SEVERITY = {
   freshnessMissed: "warning",
   consoleTooOld: "warning",
   redirectPortInUse: "warning",
+  dashboardPortInUse: "warning",
   settingsMissing: "info",
   memorySecretStore: "info",
 } as const satisfies Record<string, ProblemSeverity>;
@@ -340,6 +341,7 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
     message: `Port ${d.port ?? ""} of this machine is in use by another program, so the authorization page cannot be opened.`,
     hint: "Free the port, or set WebexPresence.RedirectPort and register that redirect URI with the integration. The worker tries again.",
   }),
+  dashboardPortInUse: (d) => DASHBOARD_PORT[dashboardPortReason(d)](d.port ?? ""),
   settingsMissing: (d) => ({
     message: `The settings file ${d.path ?? ""} does not exist. The defaults are in effect, and presence from Webex is off.`,
     hint: "Create the file with WebexPresence.Enable=1 to turn presence on, or launch the worker with --settings and the path of the file.",
@@ -356,6 +358,26 @@ const TRUSTED = {
   previousFile: " Its certificates remain trusted.",
   previousContent: " The certificates that the file held before remain trusted.",
 };
+
+const NO_DASHBOARD = "so the dashboard is not shown. Presence is not affected.";
+const DASHBOARD_PORT = {
+  used: (port: number | string): ProblemText => ({
+    message: `Port ${port} of this machine is in use by another program, ${NO_DASHBOARD}`,
+    hint: "Free the port, or set WebexPresence.DashboardPort to another one, or to 0 for no dashboard. The worker tries again every few seconds.",
+  }),
+  reserved: (port: number | string): ProblemText => ({
+    message: `The system has reserved port ${port}, ${NO_DASHBOARD}`,
+    hint: "Set WebexPresence.DashboardPort to a port outside the ranges of `netsh interface ipv4 show excludedportrange protocol=tcp`.",
+  }),
+  redirectPort: (port: number | string): ProblemText => ({
+    message: `Port ${port} is WebexPresence.RedirectPort, too, ${NO_DASHBOARD}`,
+    hint: "Set WebexPresence.DashboardPort to another port.",
+  }),
+};
+
+function dashboardPortReason({ reason }: ProblemDetail): keyof typeof DASHBOARD_PORT {
+  return reason === "reserved" || reason === "redirectPort" ? reason : "used";
+}
 
 type KeychainHints = Record<"windows" | "macos" | "linux", (account: string) => string>;
 

@@ -15,6 +15,7 @@ export const importers = {
   chokidar: () => import("chokidar"),
   "http-proxy-agent": () => import("http-proxy-agent"),
   "https-proxy-agent": () => import("https-proxy-agent"),
+  "prom-client": () => import("prom-client"),
   "proxy-from-env": () => import("proxy-from-env"),
   winston: () => import("winston"),
 };

@@ -23,10 +23,8 @@ const TIMEOUT_CHECK_MS = 1_000;
 const MAX_CONNECTIONS_WITHOUT_REQUEST = 32;
 const CLOSE_GRACE_MS = 500;
 
-const RESERVED_HINT =
-  "Set WebexPresence.RedirectPort to a port outside the ranges of `netsh interface ipv4 show excludedportrange protocol=tcp`, and register its redirect URI with the integration.";
-const IN_USE_HINT =
-  "End that program, or set WebexPresence.RedirectPort to another port and register its redirect URI with the integration.";
+/** A browser that no longer reads, as that of a suspended machine, must not fill the memory. */
+const MAX_UNREAD_EVENT_BYTES = 1024 * 1024;
 
 /** A machine without IPv6 reports one of these for ::1. */
 const ADDRESS_UNAVAILABLE = /^(EADDRNOTAVAIL|EAFNOSUPPORT|EINVAL|EPROTONOSUPPORT)$/;
@@ -151,7 +149,9 @@ class NodeLoopbackServer implements LoopbackServer {
     response.flushHeaders();
     const dispose = events.open((data) => {
       const lines = data.replace(/\r\n|\r|\n/g, "\ndata: ");
-      if (!response.destroyed && !response.writableEnded) response.write(`data: ${lines}\n\n`);
+      if (response.destroyed || response.writableEnded) return;
+      response.write(`data: ${lines}\n\n`);
+      if (response.writableLength > MAX_UNREAD_EVENT_BYTES) response.destroy();
     });
     this.#streams.add(response);
     response.once("close", () => {
@@ -167,12 +167,11 @@ function toListenFault(port: number, cause: unknown): Fault {
   // Windows reserves whole ranges of ports (Hyper-V, WinNAT) and refuses them with EACCES.
   if (code !== "EADDRINUSE" && code !== "EACCES")
     return new Fault("defect", "The system refused to listen on the loopback address.", { cause });
-  const [reason, hint] =
-    code === "EACCES"
-      ? [`The system has reserved port ${port}`, RESERVED_HINT]
-      : [`Another program listens on port ${port}`, IN_USE_HINT];
-  const text = `${reason}, so the authorization page cannot be shown.`;
-  return new Fault("redirectPortInUse", text, { cause, hint, data: { port } });
+  const isReserved = code === "EACCES";
+  const text = isReserved
+    ? `The system has reserved port ${port}.`
+    : `Another program listens on port ${port}.`;
+  return new Fault("portInUse", text, { cause, data: { port, isReserved } });
 }
 
 /** Returns null if the body exceeds the limit. */

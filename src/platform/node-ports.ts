@@ -1,19 +1,32 @@
 import { join } from "node:path";
 
 import type { Logger, LogLevel } from "../ports/logger.js";
-import type { LearnedFile, PollRequestFile, ReplacedFile } from "../ports/process.js";
+import type {
+  LearnedFile,
+  PollRequestFile,
+  ReplacedFile,
+  TemporaryFile,
+} from "../ports/process.js";
 import { createAxiosHttp } from "./axios-http.js";
 import { createCertificateReader } from "./certificates.js";
 import { readIniLine } from "./ini-line.js";
+import { nodeTemporaryFile } from "./dashboard-file.js";
 import { JsonRpcChannel } from "./json-rpc/channel.js";
 import { nodeLearnedFile } from "./learned-file.js";
 import { LogFolder, type FolderProblem } from "./log-folder.js";
 import { listenOnLoopback } from "./loopback-server.js";
 import { readAddresses } from "./network-addresses.js";
-import { nodeProcess, readAsset, readProductDocument, version } from "./node-process.js";
+import {
+  nodeProcess,
+  readAsset,
+  readProcessUsage,
+  readProductDocument,
+  version,
+} from "./node-process.js";
 import { KeytarStore, MemoryStore } from "./secret-store.js";
 import { nodePollRequestFile } from "./poll-request-file.js";
 import { DiskSettingsFile } from "./settings-file.js";
+import { formatMetrics } from "./prom-client-metrics.js";
 import { nodeReplacedFile } from "./replaced-file.js";
 import type { claimStdio } from "./stdio.js";
 import { systemClock, systemCrypto, systemRandom } from "./system-clock.js";
@@ -57,6 +70,9 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
     pollRequestFile: logDirectory === null ? noPollRequestFile : nodePollRequestFile(logDirectory),
     statusFile: logDirectory === null ? noFile : statusFileIn(logDirectory, log, makeFolder),
     learnedFile: logDirectory === null ? noFile : learnedFileIn(logDirectory, log, makeFolder),
+    dashboardFile: logDirectory === null ? noFile : dashboardFileIn(logDirectory, log, makeFolder),
+    formatMetrics,
+    readProcessUsage,
     openRpc: () => readProductDocument("openrpc.json"),
     listenOnLoopback,
     readAsset,
@@ -65,8 +81,9 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
 }
 
 const noPollRequestFile: PollRequestFile = { take: () => Promise.resolve(false) };
-const noFile: LearnedFile = {
+const noFile: LearnedFile & TemporaryFile = {
   write: () => Promise.resolve(true),
+  remove: () => Promise.resolve(),
   read: () => Promise.resolve(null),
 };
 
@@ -95,6 +112,19 @@ function learnedFileIn(
       { directory, code: (error as NodeJS.ErrnoException).code },
     );
   return nodeLearnedFile(join(directory, "learned.json"), onFailure, { makeFolder });
+}
+
+function dashboardFileIn(
+  directory: string,
+  log: Logger,
+  makeFolder: () => Promise<void>,
+): TemporaryFile {
+  const onFailure = (error: unknown): void =>
+    log.warn(
+      "The file with the dashboard's address cannot be written in this folder, so `dashboard` does not find it. The log has the address, too.",
+      { directory, code: (error as NodeJS.ErrnoException).code },
+    );
+  return nodeTemporaryFile(join(directory, "dashboard.json"), onFailure, { makeFolder });
 }
 
 const FOLDER_WARNINGS: Readonly<Record<FolderProblem, string>> = {

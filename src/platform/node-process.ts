@@ -5,7 +5,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 import type { ReadAsset } from "../ports/loopback-server.js";
-import type { ProcessPort } from "../ports/process.js";
+import type { ProcessPort, ReadProcessUsage } from "../ports/process.js";
 
 const PROBE_INTERVAL_MS = 1_000;
 
@@ -31,6 +31,11 @@ export const nodeProcess: ProcessPort = {
       clearImmediate(firstProbe);
     };
   },
+};
+
+export const readProcessUsage: ReadProcessUsage = () => {
+  const { user, system } = process.cpuUsage();
+  return { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 };
 };
 
 /**

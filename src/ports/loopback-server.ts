@@ -21,7 +21,10 @@ export interface LoopbackPage {
 export interface LoopbackEventStream {
   readonly kind: "events";
   readonly headers: Readonly<Record<string, string>>;
-  /** Called once. The disposer is called when the client has disconnected or the server closes. */
+  /**
+   * Called once. The disposer is called when the client has disconnected or the server closes. A
+   * client that leaves more than 1 MiB unread is disconnected.
+   */
   open(send: (data: string) => void): Disposer;
 }
 
@@ -38,8 +41,8 @@ export interface LoopbackServer {
 
 /**
  * Listens on 127.0.0.1 and, if the machine has it, on ::1, and on nothing else. Rejects with a
- * `Fault` `redirectPortInUse` with `data.port` if the port is taken on either address, or reserved
- * by the system.
+ * `Fault` `portInUse` with `data.port` if the port is taken on either address, or reserved by the
+ * system (`data.isReserved`).
  */
 export type ListenOnLoopback = (port: number, handler: LoopbackHandler) => Promise<LoopbackServer>;
 

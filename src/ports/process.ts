@@ -13,6 +13,15 @@ export interface ProcessPort {
   onExit(pid: number, listener: () => void): Disposer;
 }
 
+/** What the worker's process uses. */
+export interface ProcessUsage {
+  readonly residentBytes: number;
+  /** Since the start, of user and system. */
+  readonly cpuSeconds: number;
+}
+
+export type ReadProcessUsage = () => ProcessUsage;
+
 /** A file that asks the worker to poll: the command line has no other way to reach it. */
 export interface PollRequestFile {
   /** Deletes the file. Resolves to whether there was one, and never rejects. */
@@ -27,6 +36,12 @@ export interface ReplacedFile {
    * newer one. Never rejects: a full or read-only disk costs only the file.
    */
   write(text: string, maxWaitMs?: number): Promise<boolean>;
+}
+
+/** A file of the log folder that exists only while what it describes does. */
+export interface TemporaryFile extends ReplacedFile {
+  /** Removes the file, also one that is being written. Never rejects. */
+  remove(): Promise<void>;
 }
 
 /** The file in which the worker keeps what it has learned of Webex, for its next start. */

@@ -24,6 +24,7 @@ interface URLSearchParams {
   has(name: string): boolean;
   set(name: string, value: string): void;
   append(name: string, value: string): void;
+  entries(): IterableIterator<[string, string]>;
   toString(): string;
 }
 declare const URLSearchParams: new (init?: string | Record<string, string>) => URLSearchParams;

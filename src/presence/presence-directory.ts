@@ -3,6 +3,7 @@ import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import { addressKey } from "./address.js";
 import { OrganizationRoster, unmatchedAddressesOf, WatchIndex } from "./organization-roster.js";
+import { PeopleIndex } from "./people-index.js";
 import { cancelled, PendingQueries } from "./pending-queries.js";
 import type { PolledRoster } from "./polled-roster.js";
 import { PresenceList } from "./presence-list.js";
@@ -45,6 +46,9 @@ export class PresenceDirectory implements PresenceService {
   readonly #storeListener: PersonStoreListener;
   readonly #organizations = new Map<string, OrganizationRoster>();
   #staleAfterMs = DEFAULT_STALE_AFTER_MS;
+  /** Of organizations that were removed. */
+  #pastStatusChanges = 0;
+  #peopleVersion = 0;
   #isAnnounced = false;
   #isStopped = false;
 
@@ -71,6 +75,26 @@ export class PresenceDirectory implements PresenceService {
     };
   }
 
+  /** Rises when Webex has reported something, or when records may read differently. */
+  get peopleVersion(): number {
+    return this.#peopleVersion;
+  }
+
+  get personCount(): number {
+    return this.#resolver.stores.reduce((sum, { personCount }) => sum + personCount, 0);
+  }
+
+  /** How often Webex has reported another status of somebody known, of all organizations so far. */
+  get statusChanges(): number {
+    const { stores } = this.#resolver;
+    return stores.reduce((sum, store) => sum + store.statusChanges, this.#pastStatusChanges);
+  }
+
+  /** Returns an index of everyone known, for a page that shows people. */
+  createPeopleIndex(): PeopleIndex {
+    return new PeopleIndex(this.#resolver, this.#clock);
+  }
+
   /** Returns the roster of an organization. A new organization is last in the order. */
   addOrganization(orgId: string): PolledRoster {
     const known = this.#organizations.get(orgId);
@@ -91,8 +115,10 @@ export class PresenceDirectory implements PresenceService {
 
   /** Removes an organization with its persons. Its roster ignores later results. */
   removeOrganization(orgId: string): void {
-    this.#organizations.get(orgId)?.close();
+    const roster = this.#organizations.get(orgId);
+    roster?.close();
     if (!this.#organizations.delete(orgId)) return;
+    this.#pastStatusChanges += roster?.statusChanges ?? 0;
     this.#resolver.stores = this.#resolver.stores.filter((store) => store.orgId !== orgId);
     this.#invalidateAll();
   }
@@ -269,6 +295,7 @@ export class PresenceDirectory implements PresenceService {
   }
 
   #publishChanges(): void {
+    this.#peopleVersion += 1;
     if (this.#isStopped) return;
     this.#pendingQueries.recheck();
     this.#refreshQueries.recheck();

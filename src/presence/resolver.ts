@@ -136,6 +136,11 @@ export class Resolver {
     return mapWebexStatus(store.statusOf(slot));
   }
 
+  /** When the presence of a person began, in wall-clock milliseconds. */
+  presenceSinceOf(store: PersonStore, slot: number, now: number): number {
+    return this.#sinceOf(this.matchOf(store, slot, now)) ?? 0;
+  }
+
   toRecord(uri: string, match: Match): PresenceRecord {
     const { value, store, slot } = match;
     const since = this.#sinceOf(match);

@@ -5,6 +5,7 @@ import {
   parseApiUrl,
   parseBoolean,
   parseClientId,
+  parseDashboardPort,
   parsePath,
   parseProxy,
   type ParseResult,
@@ -28,6 +29,8 @@ export interface Settings {
   /** The path of a PEM file, or null. */
   readonly caFile: string | null;
   readonly logLevel: LogLevel;
+  /** The port of the dashboard; 0: there is none. */
+  readonly dashboardPort: number;
 }
 
 /** The section of plain names, and the prefix of dotted names. */
@@ -147,6 +150,15 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     takesEffect: "immediately",
     description: "Level of detail of the log. The launch option --log-level takes precedence.",
     parse: choiceParser(["error", "warn", "info", "debug"]),
+  },
+  dashboardPort: {
+    name: "WebexPresence.DashboardPort",
+    values: "0 = off, 1024–65535",
+    default: 0,
+    takesEffect: "immediately",
+    description:
+      "Port on localhost at which the worker shows its dashboard. `ucx-webex-presence dashboard` prints the address.",
+    parse: parseDashboardPort,
   },
 };
 

@@ -38,6 +38,18 @@ export function integerParser(min: number, max: number): (text: string) => Parse
   };
 }
 
+const parsePort = integerParser(1024, 65535);
+
+/** 0 means that there is no dashboard. */
+export function parseDashboardPort(text: string): ParseResult<number> {
+  const port: ParseResult<number> = text === "0" ? valid(0) : parsePort(text);
+  if (port.ok) return port;
+  return invalid(
+    "is neither 0 nor a whole number from 1024 to 65535",
+    "Write 0 for no dashboard, or a port from 1024 to 65535, in digits.",
+  );
+}
+
 export function choiceParser<T extends string>(
   choices: readonly T[],
 ): (text: string) => ParseResult<T> {

@@ -18,11 +18,19 @@ export interface ObservedState {
   readonly grantStatuses: readonly GrantStatus[];
   readonly organizations: readonly ObservedOrganization[];
   readonly flow: { readonly fault: Fault | null; readonly isDenied: boolean };
+  /** Why the dashboard cannot be shown; null if it is, or is switched off. */
+  readonly dashboardConflict: PortConflict | null;
   /** The account that the worker runs under: keychains are kept per account. */
   readonly account: string;
   /** The path of the log; null if it goes to stderr only. */
   readonly logFile: string | null;
   readonly secretStore: "keychain" | "memory";
+}
+
+export interface PortConflict {
+  readonly port: number;
+  /** Another program has it, the system has reserved it, or it is the redirect port, too. */
+  readonly reason: "used" | "reserved" | "redirectPort";
 }
 
 export interface ObservedOrganization {

@@ -20,6 +20,7 @@ export function detectProblems(observed: ObservedState): ProblemReport[] {
     ...grantProblems(observed),
     ...pollingProblems(observed),
     ...flowProblems(observed),
+    ...dashboardProblems(observed),
     ...settingsProblems(observed),
     ...(observed.secretStore === "memory" ? [problemReport("memorySecretStore")] : []),
   ];
@@ -101,6 +102,11 @@ function flowProblems({ flow }: ObservedState): ProblemReport[] {
     default:
   }
   return problems;
+}
+
+function dashboardProblems({ dashboardConflict }: ObservedState): ProblemReport[] {
+  if (dashboardConflict === null) return [];
+  return [problemReport("dashboardPortInUse", null, dashboardConflict)];
 }
 
 function settingsProblems({ settings }: ObservedState): ProblemReport[] {

@@ -9,6 +9,8 @@ import type { PageNotices } from "../authorization/page/page-model.js";
 import { RenewalAnnouncements } from "../authorization/renewal-announcements.js";
 import { RenewalPacing } from "../authorization/renewal-pacing.js";
 import { OrganizationTokenSource } from "../authorization/token-source.js";
+import { Dashboard } from "../dashboard/dashboard.js";
+import type { DashboardServices } from "../dashboard/dashboard-services.js";
 import type { Fault } from "../faults/fault.js";
 import { OrganizationPoller } from "../polling/organization-poller.js";
 import { RequestBudget, type RequestPriority } from "../polling/request-budget.js";
@@ -17,7 +19,15 @@ import type { Channel } from "../ports/channel.js";
 import type { Clock, Crypto, Random } from "../ports/clock.js";
 import type { Logger, LogLevel } from "../ports/logger.js";
 import type { ListenOnLoopback, ReadAsset } from "../ports/loopback-server.js";
-import type { LearnedFile, PollRequestFile, ProcessPort, ReplacedFile } from "../ports/process.js";
+import type { FormatMetrics } from "../ports/metrics.js";
+import type {
+  LearnedFile,
+  PollRequestFile,
+  ProcessPort,
+  ReadProcessUsage,
+  ReplacedFile,
+  TemporaryFile,
+} from "../ports/process.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import type { ReadIniLine, SettingsFile } from "../ports/settings-file.js";
 import { PresenceDirectory } from "../presence/presence-directory.js";
@@ -53,6 +63,9 @@ export interface WorkerPorts {
   readonly statusFile: ReplacedFile;
   readonly learnedFile: LearnedFile;
   readonly pollRequestFile: PollRequestFile;
+  readonly dashboardFile: TemporaryFile;
+  readonly formatMetrics: FormatMetrics;
+  readonly readProcessUsage: ReadProcessUsage;
   readonly openRpc: () => Promise<unknown>;
   readonly version: string;
   readonly listenOnLoopback: ListenOnLoopback;
@@ -169,6 +182,23 @@ export function createComponents(
     ...{ settingsStore, network, grantStore, authorizations, flows, organizations, presence },
     learnedFacts,
   };
+}
+
+/** The dashboard; `services` are read through the reconcile loop, so that they are current. */
+export function createDashboard(
+  ports: WorkerPorts,
+  { presence, authorizations: authorization }: Components,
+  services: Pick<DashboardServices, "status" | "poll">,
+): Dashboard {
+  const { clock, crypto, log: logger, readAsset, formatMetrics } = ports;
+  return new Dashboard({
+    ...{ clock, crypto, logger, readAsset, formatMetrics },
+    services: { ...services, presence, authorization },
+    listen: ports.listenOnLoopback,
+    readUsage: ports.readProcessUsage,
+    file: ports.dashboardFile,
+    pid: ports.process.pid,
+  });
 }
 
 export interface AuthorizationOptions {

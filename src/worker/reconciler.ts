@@ -1,6 +1,7 @@
 import type { Authorizations } from "../authorization/authorizations.js";
 import type { FlowSupervisor } from "../authorization/flow-supervisor.js";
 import type { GrantStore } from "../authorization/grant-store.js";
+import type { Dashboard } from "../dashboard/dashboard.js";
 import type { Disposer, Subscribable } from "../faults/emitter.js";
 import type { OrganizationPoller } from "../polling/organization-poller.js";
 import type { Clock } from "../ports/clock.js";
@@ -51,6 +52,7 @@ export interface ReconciledComponents {
     PresenceDirectory,
     "setBlocked" | "setCondition" | "setOrder" | "setPollInterval" | "setStaleAfter"
   >;
+  readonly dashboard: Pick<Dashboard, "apply" | "conflict"> & Emits<"conflictChanged">;
 }
 
 export interface ReconcilerOptions {
@@ -97,7 +99,7 @@ export class Reconciler {
 
   /** Follows the components' events from now on. */
   start(): Disposer {
-    const { settingsStore, grantStore, authorizations, flows, organizations } =
+    const { settingsStore, grantStore, authorizations, flows, organizations, dashboard } =
       this.#options.components;
     const changed = (): void => this.#schedule();
     const disposers = [
@@ -106,6 +108,7 @@ export class Reconciler {
       authorizations.events.on("authorizationsChanged", changed),
       flows.events.on("outcomeChanged", changed),
       organizations.events.on("organizationChanged", changed),
+      dashboard.events.on("conflictChanged", changed),
       () => this.#cancelScheduled?.(),
     ];
     // Something may have changed before this.
@@ -164,7 +167,7 @@ export class Reconciler {
   }
 
   #observe(): ObservedState {
-    const { settingsStore, grantStore, authorizations, flows, organizations } =
+    const { settingsStore, grantStore, authorizations, flows, organizations, dashboard } =
       this.#options.components;
     return {
       isStopping: this.#isStopping,
@@ -174,6 +177,7 @@ export class Reconciler {
       grantStatuses: authorizations.grantStatuses(),
       organizations: organizations.observe(),
       flow: { fault: flows.fault, isDenied: flows.isDenied },
+      dashboardConflict: dashboard.conflict,
       account: this.#options.account,
       logFile: this.#options.logFile,
       secretStore: grantStore.kind,
@@ -199,13 +203,15 @@ export class Reconciler {
   }
 
   #applySettings({ grantStore }: ObservedState, { settings, certificates }: SettingsState): void {
-    const { organizations, presence, authorizations, network, flows } = this.#options.components;
+    const { organizations, presence, authorizations, network, flows, dashboard } =
+      this.#options.components;
     const previous = this.#settings;
     if (settings !== previous) {
       this.#settings = settings;
       this.#options.onSettings(settings);
       presence.setStaleAfter(settings.staleAfterSeconds);
       presence.setPollInterval(settings.pollIntervalSeconds);
+      dashboard.apply(settings);
       if (previous !== null && settings.apiUrl !== previous.apiUrl) {
         organizations.clear();
         // What was observed of them, such as a refusal, no longer holds.

@@ -4,7 +4,13 @@ import type { ChannelEndReason } from "../ports/channel.js";
 import { RpcServer } from "../rpc/rpc-server.js";
 import type { Params } from "../rpc/params.js";
 import { checkHost } from "../supervisor/host-check.js";
-import { type Components, createComponents, type WorkerPorts } from "./components.js";
+import type { Dashboard } from "../dashboard/dashboard.js";
+import {
+  type Components,
+  createComponents,
+  createDashboard,
+  type WorkerPorts,
+} from "./components.js";
 import type { LaunchOptions } from "./launch-options.js";
 import { NetworkWatcher } from "./network-watcher.js";
 import { PollRequestWatcher } from "./poll-request-watcher.js";
@@ -32,6 +38,7 @@ export class Worker {
   readonly #ports: WorkerPorts;
   readonly #options: LaunchOptions;
   readonly #components: Components;
+  readonly #dashboard: Dashboard;
   readonly #reconciler: Reconciler;
   readonly #status: StatusPublisher;
   readonly #pollRequests: PollRequestWatcher;
@@ -65,8 +72,22 @@ export class Worker {
     });
     settingsLoaded.catch(() => "is reported to those who wait for it");
     this.#components = createComponents(ports, this.#status, settingsLoaded);
+    const services = {
+      status: {
+        events: this.#status.events,
+        current: () => {
+          this.#reconciler.flush();
+          return this.#status.current();
+        },
+      },
+      poll: (orgId: string | null) => {
+        this.#reconciler.flush();
+        return this.#components.organizations.pollNow(orgId);
+      },
+    };
+    this.#dashboard = createDashboard(ports, this.#components, services);
     this.#reconciler = new Reconciler({
-      components: this.#components,
+      components: { ...this.#components, dashboard: this.#dashboard },
       status: this.#status,
       account: ports.process.account,
       logFile: ports.logFile,
@@ -101,17 +122,7 @@ export class Worker {
       channel: ports.channel,
       presence,
       authorization: authorizations,
-      status: {
-        events: this.#status.events,
-        current: () => {
-          this.#reconciler.flush();
-          return this.#status.current();
-        },
-      },
-      poll: (orgId) => {
-        this.#reconciler.flush();
-        return organizations.pollNow(orgId);
-      },
+      ...services,
       version,
       openRpc: ports.openRpc,
       clock,
@@ -225,6 +236,7 @@ export class Worker {
         grantStore.stop(),
         this.#status.stop(),
         learnedFacts.stop(),
+        this.#dashboard.stop(),
       ];
       await Promise.race([Promise.allSettled(work), this.#delay(STOP_WORK_MS)]);
       network.close();

@@ -67,14 +67,14 @@ describe("LoopbackServer on node:http", () => {
     }
   });
 
-  it("rejects with redirectPortInUse if only ::1 is taken, and leaves nothing listening", async function () {
+  it("rejects with portInUse if only ::1 is taken, and leaves nothing listening", async function () {
     if (!hasIpv6Loopback()) skip(this, "this machine has no IPv6 loopback address");
     const other = createServer();
     other.listen(0, "::1");
     await once(other, "listening");
     const { port } = other.address() as AddressInfo;
     try {
-      expect((await faultOf(listen(port))).code).to.equal("redirectPortInUse");
+      expect((await faultOf(listen(port))).code).to.equal("portInUse");
       expect(await reaches("127.0.0.1", port)).to.equal(false);
     } finally {
       other.close();

@@ -103,11 +103,11 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
       expect(answer.body).not.to.contain("secret");
     });
 
-    it("rejects with redirectPortInUse and the port if it is taken, and frees it on close", async () => {
+    it("rejects with portInUse and the port if it is taken, and frees it on close", async () => {
       const first = await listen(async () => page("first"));
       const fault = await faultOf(listen(async () => page("second"), first.port));
-      expect(fault.code).to.equal("redirectPortInUse");
-      expect(fault.data).to.deep.equal({ port: first.port });
+      expect(fault.code).to.equal("portInUse");
+      expect(fault.data).to.deep.equal({ port: first.port, isReserved: false });
       await first.close();
       const second = await listen(async () => page("second"), first.port);
       expect((await harness.request(second.port, { target: "/" })).body).to.equal("second");

@@ -37,7 +37,7 @@ export class FakeLoopback {
   readonly listen: ListenOnLoopback = async (wanted, handler) => {
     const port = wanted === 0 ? this.#nextFree++ : wanted;
     if (this.#handlers.has(port))
-      throw new Fault("redirectPortInUse", "The port is taken.", { data: { port } });
+      throw new Fault("portInUse", "The port is taken.", { data: { port, isReserved: false } });
     this.#handlers.set(port, handler);
     this.#streams.set(port, new Set());
     return {

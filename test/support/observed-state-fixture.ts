@@ -50,6 +50,7 @@ export function observedState(facts: ObservedFacts): ObservedState {
       problems: [],
     })),
     flow: { fault: null, isDenied: false },
+    dashboardConflict: null,
     account: "svc",
     logFile: "/log/worker.log",
     secretStore: "keychain",

@@ -1,4 +1,5 @@
-import { toPrintable } from "../../faults/foreign-text.js";
+import { Html, HtmlTemplates } from "../../pages/html-templates.js";
+import { htmlResponse, scriptResponse, type Rejection } from "../../pages/responses.js";
 import type { LoopbackPage, ReadAsset } from "../../ports/loopback-server.js";
 import { REQUIRED_SCOPES, type Authorization } from "../grant.js";
 import {
@@ -19,85 +20,6 @@ const SCOPE_LABELS: Readonly<Record<(typeof REQUIRED_SCOPES)[number], string>> =
 
 const RETRIED_TEXT =
   "The worker has asked Webex again. If Webex still refuses, the problem remains on this page.";
-
-/** Sent with every response, to keep it out of caches, frames and other sites. */
-export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  "cache-control": "no-store",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-  "cross-origin-resource-policy": "same-origin",
-};
-
-export function redirect(status: 302 | 303, location: string): LoopbackPage {
-  return { kind: "page", status, headers: { ...SECURITY_HEADERS, location }, body: "" };
-}
-
-/** HTML that is safe to send. Only `HtmlTemplates` creates it. */
-class Html {
-  readonly text: string;
-
-  constructor(text: string) {
-    this.text = text;
-  }
-}
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-/**
- * The templates of an HTML file: each `<template id="…">` element, and the rest of the file as
- * `document`. A template contains placeholders of the form `{{name}}`, in text or in quoted
- * attributes.
- */
-export class HtmlTemplates {
-  readonly #templates = new Map<string, string>();
-
-  constructor(file: string) {
-    const document = file
-      .replace(/<!--[^]*?-->\s*/g, "")
-      .replace(/<template id="([\w-]+)">\s*([^]*?)\s*<\/template>\s*/g, (_match, id, text) => {
-        this.#templates.set(String(id), String(text));
-        return "";
-      });
-    this.#templates.set("document", document);
-  }
-
-  /**
-   * Text is made printable and escaped, HTML is inserted as it is, and null inserts nothing. Throws
-   * if the file has no such template, or if a placeholder has no value.
-   */
-  render(
-    id: string,
-    values: Readonly<Record<string, string | Html | readonly Html[] | null>> = {},
-  ): Html {
-    const template = this.#templates.get(id);
-    if (template === undefined) throw new Error(`There is no template "${id}".`);
-    return new Html(
-      template.replace(/\{\{(\w+)\}\}/g, (_match, name: string) => {
-        const value = values[name];
-        if (value === undefined) throw new Error(`"${name}" has no value in "${id}".`);
-        if (value === null) return "";
-        if (typeof value === "string")
-          return toPrintable(value).replace(/[&<>"']/g, (c) => ESCAPES[c] ?? "");
-        return value instanceof Html ? value.text : value.map(({ text }) => text).join("\n");
-      }),
-    );
-  }
-}
-
-/** A request that is refused, and the page that says so. */
-export interface Rejection {
-  readonly status: number;
-  readonly title: string;
-  readonly hint: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
 
 /** The HTML, CSS and script of the authorization page. */
 export class AuthorizationPage {
@@ -150,8 +72,7 @@ export class AuthorizationPage {
   }
 
   script(): LoopbackPage {
-    const headers = { ...SECURITY_HEADERS, "content-type": "text/javascript; charset=utf-8" };
-    return { kind: "page", status: 200, headers, body: this.#script };
+    return scriptResponse(this.#script);
   }
 
   #document(
@@ -160,25 +81,9 @@ export class AuthorizationPage {
     moreHeaders: Readonly<Record<string, string>> = {},
   ): LoopbackPage {
     const nonce = this.#createNonce();
-    const policy = [
-      "default-src 'none'",
-      "script-src 'self'",
-      `style-src 'nonce-${nonce}'`,
-      "connect-src 'self'",
-      "img-src data:",
-      "form-action 'self'",
-      "base-uri 'none'",
-      "frame-ancestors 'none'",
-    ];
-    const headers = {
-      ...SECURITY_HEADERS,
-      "content-type": "text/html; charset=utf-8",
-      "content-security-policy": policy.join("; "),
-      ...moreHeaders,
-    };
     const fixed = { nonce, style: this.#style, script: null, events: "" };
     const { text } = this.#templates.render("document", { ...fixed, ...values });
-    return { kind: "page", status, headers, body: text };
+    return htmlResponse(status, text, nonce, moreHeaders);
   }
 
   #status(model: PageModel): Html {

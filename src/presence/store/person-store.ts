@@ -65,6 +65,7 @@ export class PersonStore extends StoredPersons {
   /** Distinct persons reported since the sweep began, on its pages or in other answers. */
   #seenPersons = 0;
   #version = 0;
+  #statusChanges = 0;
 
   constructor(orgId: string, clock: Clock, staleAfterMs: number, listener: PersonStoreListener) {
     super();
@@ -83,6 +84,11 @@ export class PersonStore extends StoredPersons {
   /** Rises when a person is added or removed, gets another name, or loses or gets an address. */
   get version(): number {
     return this.#version;
+  }
+
+  /** How often Webex has reported another status of somebody known. */
+  get statusChanges(): number {
+    return this.#statusChanges;
   }
 
   beginSweep(): number {
@@ -400,6 +406,7 @@ export class PersonStore extends StoredPersons {
       lastSweep[slot] = this.#sweep;
       this.#seenPersons += 1;
     }
+    if (!isNew && previous !== status) this.#statusChanges += 1;
     if (!isReset && previous === status) return;
     if (isReset || mapWebexStatus(previous).state !== mapWebexStatus(status).state) {
       since[slot] = at.wall;

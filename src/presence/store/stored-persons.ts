@@ -16,6 +16,10 @@ export class StoredPersons {
     return slots;
   }
 
+  isInUse(slot: number): boolean {
+    return typeof this.columns.text[slot] === "string";
+  }
+
   /** The address under which lists name the person, verbatim. */
   uriOf(slot: number): string {
     return this.columns.uriOf(slot);

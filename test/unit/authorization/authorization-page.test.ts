@@ -1,9 +1,6 @@
 import { expect } from "chai";
 
-import {
-  AuthorizationPage,
-  HtmlTemplates,
-} from "../../../src/authorization/page/authorization-page.js";
+import { AuthorizationPage } from "../../../src/authorization/page/authorization-page.js";
 import {
   attemptFromError,
   attemptFromFault,
@@ -11,6 +8,7 @@ import {
   sanitizeText,
   type PageModel,
 } from "../../../src/authorization/page/page-model.js";
+import { HtmlTemplates } from "../../../src/pages/html-templates.js";
 import { readAsset } from "../../../src/platform/node-process.js";
 import { authorizationOf, faultOf } from "../../support/authorization-flow-fixture.js";
 

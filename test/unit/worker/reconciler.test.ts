@@ -80,6 +80,7 @@ function createHarness(initial: ObservedFacts) {
       routeChanged: record("routeChanged"),
     },
     network: { apply: route },
+    dashboard: { events, conflict: null, apply: record("dashboard") },
     presence: {
       setStaleAfter: record("staleAfter"),
       setPollInterval: record("pollInterval"),

@@ -93,6 +93,9 @@ function createHarness(
       }),
       readAddresses: () => [],
       pollRequestFile: { take: () => Promise.resolve(false) },
+      dashboardFile: { write: () => Promise.resolve(true), remove: () => Promise.resolve() },
+      formatMetrics: () => Promise.resolve({ contentType: "text/plain", text: "" }),
+      readProcessUsage: () => ({ residentBytes: 0, cpuSeconds: 0 }),
       statusFile: { write: options.writeStatus ?? (() => Promise.resolve(true)) },
       learnedFile: {
         read: () => Promise.resolve(null),
@@ -102,8 +105,7 @@ function createHarness(
       openRpc: () => Promise.resolve({}),
       version: "1.2.3",
       listenOnLoopback:
-        options.listen ??
-        (() => Promise.reject(new Fault("redirectPortInUse", "The port is taken."))),
+        options.listen ?? (() => Promise.reject(new Fault("portInUse", "The port is taken."))),
       readAsset: () => Promise.resolve(""),
     },
     {

@@ -1,0 +1,271 @@
+import type { Clock } from "../ports/clock.js";
+import { PRESENCE_STATES, type PresenceRecord, type PresenceState } from "./record.js";
+import type { Resolver } from "./resolver.js";
+import type { PersonStore } from "./store/person-store.js";
+import { sortByNumber, sortByText } from "./sorted-rows.js";
+
+/** Which people, in which order, and which part of them. */
+export interface PeopleSelection {
+  /** Part of a name or an address, without regard to case and accents; "" matches everybody. */
+  readonly search: string;
+  /** Empty: every state. */
+  readonly states: readonly PresenceState[];
+  /** `age`: of Webex's latest report, the most recent one first. */
+  readonly sort: "name" | "address" | "state" | "since" | "age";
+  readonly order: "ascending" | "descending";
+  readonly offset: number;
+  readonly limit: number;
+}
+
+export interface SelectedPeople {
+  /** Everyone known. */
+  readonly total: number;
+  readonly matching: number;
+  readonly records: readonly PresenceRecord[];
+}
+
+/** How often people are sorted anew, and added and removed people noticed, while they change. */
+const REFRESH_INTERVAL_MS = 1_000;
+/** An index of many people is built less often: it may take this share of the time. */
+const MAX_BUILD_SHARE = 1 / 20;
+/** So that a row and a key fit into 64 bits; see `sortByNumber`. */
+const MAX_ROWS = 2 ** 22;
+
+/** The people at one time. A row is one person. */
+interface Rows {
+  readonly stores: readonly PersonStore[];
+  readonly versions: string;
+  /** Elapsed milliseconds, and how long it took to build. */
+  readonly builtAt: number;
+  readonly buildMs: number;
+  /** By row: the index of the store, and the person's slot in it. */
+  readonly storeIndex: Uint16Array;
+  readonly slots: Uint32Array;
+  /** Rows by name, and by address. */
+  readonly byName: Uint32Array;
+  readonly byAddress: Uint32Array;
+  /** By row: its position in `byName`. */
+  readonly nameRank: Uint32Array;
+  /** What is searched, of all rows: one flat text is searched faster, and takes less, than many. */
+  readonly text: string;
+  /** By row: the end of its text. */
+  readonly textEnds: Uint32Array;
+}
+
+interface SortedRows {
+  readonly key: string;
+  readonly rows: Rows;
+  readonly sortedAt: number;
+  readonly sorted: Uint32Array;
+}
+
+/**
+ * Searches and sorts everyone known, for a page that shows a window of them. It holds some 150
+ * bytes for each person, so keep it only while such a page is open.
+ */
+export class PeopleIndex {
+  readonly #resolver: Resolver;
+  readonly #clock: Clock;
+  #rows: Rows | null = null;
+  #found: { readonly search: string; readonly rows: Rows; readonly mask: Uint8Array } | null = null;
+  #latest: SortedRows | null = null;
+
+  constructor(resolver: Resolver, clock: Clock) {
+    this.#resolver = resolver;
+    this.#clock = clock;
+  }
+
+  select(selection: PeopleSelection): SelectedPeople {
+    const now = this.#clock.elapsed();
+    const rows = this.#currentRows(now);
+    const sorted = this.#sort(rows, selection, now);
+    const { offset, limit, order } = selection;
+    const records: PresenceRecord[] = [];
+    const end = Math.min(sorted.length, offset + limit);
+    for (let position = offset; position < end; position += 1) {
+      const row = sorted[order === "ascending" ? position : sorted.length - 1 - position] ?? 0;
+      const { store, slot } = personAt(rows, row);
+      // Somebody may have been removed since the rows were built.
+      if (!store.isInUse(slot)) continue;
+      records.push(
+        this.#resolver.toRecord(store.uriOf(slot), this.#resolver.matchOf(store, slot, now)),
+      );
+    }
+    return { total: rows.slots.length, matching: sorted.length, records };
+  }
+
+  #currentRows(now: number): Rows {
+    const { stores } = this.#resolver;
+    const versions = stores.map((store) => store.version).join();
+    const known = this.#rows;
+    if (known?.stores === stores) {
+      if (known.versions === versions) return known;
+      const pauseMs = Math.max(REFRESH_INTERVAL_MS, known.buildMs / MAX_BUILD_SHARE);
+      if (now - known.builtAt < pauseMs) return known;
+    }
+    const startedAt = this.#clock.monotonic();
+    const built = buildRows(stores);
+    const buildMs = this.#clock.monotonic() - startedAt;
+    return (this.#rows = { ...built, versions, builtAt: now, buildMs });
+  }
+
+  /** The matching rows in ascending order. */
+  #sort(rows: Rows, selection: PeopleSelection, now: number): Uint32Array {
+    const search = foldText(selection.search).trim();
+    const states = PRESENCE_STATES.filter((state) => selection.states.includes(state));
+    const { sort } = selection;
+    if (search === "" && states.length === 0) {
+      if (sort === "name") return rows.byName;
+      if (sort === "address") return rows.byAddress;
+    }
+    const key = JSON.stringify([search, states, sort]);
+    const latest = this.#latest;
+    const isRecent = latest !== null && now - latest.sortedAt < REFRESH_INTERVAL_MS;
+    if (isRecent && latest.key === key && latest.rows === rows) return latest.sorted;
+    const matching = this.#filter(rows, search, states, now, sort);
+    const sorted = this.#sortMatching(rows, matching, sort, now);
+    this.#latest = { key, rows, sortedAt: now, sorted };
+    return sorted;
+  }
+
+  /** The matching rows, by address if they are to be sorted so, otherwise by name. */
+  #filter(
+    rows: Rows,
+    search: string,
+    states: readonly PresenceState[],
+    now: number,
+    sort: PeopleSelection["sort"],
+  ): Uint32Array {
+    const all = sort === "address" ? rows.byAddress : rows.byName;
+    const mask = search === "" ? null : this.#search(rows, search);
+    if (mask === null && states.length === 0) return all;
+    const isWanted = new Set<PresenceState>(states);
+    return all.filter((row) => {
+      if (mask !== null && mask[row] === 0) return false;
+      return isWanted.size === 0 || isWanted.has(this.#stateOf(rows, row, now));
+    });
+  }
+
+  #sortMatching(
+    rows: Rows,
+    matching: Uint32Array,
+    sort: PeopleSelection["sort"],
+    now: number,
+  ): Uint32Array {
+    const rankOf = (row: number): number => rows.nameRank[row] ?? 0;
+    switch (sort) {
+      case "name":
+      case "address":
+        return matching;
+      case "state": {
+        const ranks = new Map(PRESENCE_STATES.map((state, rank) => [state, rank]));
+        const keyOf = (row: number): number => ranks.get(this.#stateOf(rows, row, now)) ?? 0;
+        return sortByNumber(matching, keyOf, rankOf, rows.byName);
+      }
+      case "since": {
+        const keyOf = (row: number): number => {
+          const { store, slot } = personAt(rows, row);
+          return this.#resolver.presenceSinceOf(store, slot, now);
+        };
+        return sortByNumber(matching, keyOf, rankOf, rows.byName);
+      }
+      case "age": {
+        const newest = this.#clock.now();
+        const keyOf = (row: number): number => {
+          const { store, slot } = personAt(rows, row);
+          return newest - store.observedWallOf(slot);
+        };
+        return sortByNumber(matching, keyOf, rankOf, rows.byName);
+      }
+    }
+  }
+
+  #stateOf(rows: Rows, row: number, now: number): PresenceState {
+    const { store, slot } = personAt(rows, row);
+    return this.#resolver.presenceOf(store, slot, now).state;
+  }
+
+  /** By row: 1 if it matches. */
+  #search(rows: Rows, search: string): Uint8Array {
+    const known = this.#found;
+    if (known?.search === search && known.rows === rows) return known.mask;
+    const { text, textEnds } = rows;
+    const mask = new Uint8Array(textEnds.length);
+    let row = 0;
+    for (let at = text.indexOf(search); at !== -1; at = text.indexOf(search, textEnds[row])) {
+      while ((textEnds[row] ?? Number.POSITIVE_INFINITY) <= at) row += 1;
+      mask[row] = 1;
+    }
+    this.#found = { search, rows, mask };
+    return mask;
+  }
+}
+
+function personAt(rows: Rows, row: number): { store: PersonStore; slot: number } {
+  const store = rows.stores[rows.storeIndex[row] ?? 0];
+  if (store === undefined) throw new Error(`There is no row ${row}.`);
+  return { store, slot: rows.slots[row] ?? 0 };
+}
+
+function buildRows(stores: readonly PersonStore[]): Omit<Rows, "versions" | "builtAt" | "buildMs"> {
+  const total = Math.min(
+    MAX_ROWS,
+    stores.reduce((sum, { personCount }) => sum + personCount, 0),
+  );
+  const storeIndex = new Uint16Array(total);
+  const slots = new Uint32Array(total);
+  const textEnds = new Uint32Array(total);
+  const texts: string[] = [];
+  const names: string[] = [];
+  const addresses: string[] = [];
+  let end = 0;
+  stores.forEach((store, index) => {
+    for (const slot of store.personCount === 0 ? [] : store.slots()) {
+      const row = texts.length;
+      if (row === total) return;
+      storeIndex[row] = index;
+      slots[row] = slot;
+      const address = foldText(store.uriOf(slot));
+      const name = foldText(store.nameOf(slot) ?? "");
+      addresses.push(address);
+      names.push(name === "" ? address : name);
+      // No search contains a line feed, so that it matches within a name or an address.
+      const text = `${name}\n${store.addressesOf(slot).map(foldText).join("\n")}\n`;
+      texts.push(text);
+      textEnds[row] = end += text.length;
+    }
+  });
+  const byName = sortByText(names);
+  const nameRank = new Uint32Array(total);
+  byName.forEach((row, rank) => (nameRank[row] = rank));
+  const byAddress = sortByText(addresses);
+  return { stores, storeIndex, slots, byName, byAddress, nameRank, text: texts.join(""), textEnds };
+}
+
+const BEYOND_ASCII = /[^\p{ASCII}]/u;
+/** Letters that Unicode does not decompose, but that people type without their strokes. */
+const UNDECOMPOSED: Readonly<Record<string, string>> = {
+  ß: "ss",
+  æ: "ae",
+  œ: "oe",
+  ø: "o",
+  ł: "l",
+  đ: "d",
+  ð: "d",
+  þ: "th",
+  ı: "i",
+  ς: "σ",
+};
+const UNDECOMPOSED_LETTER = new RegExp(`[${Object.keys(UNDECOMPOSED).join("")}]`, "g");
+
+/** The form in which texts are searched and sorted: without case, accents and control characters. */
+function foldText(text: string): string {
+  const lower = text.toLowerCase();
+  // eslint-disable-next-line no-control-regex
+  if (!BEYOND_ASCII.test(lower)) return lower.replace(/[\x00-\x1f\x7f]+/g, " ");
+  return lower
+    .normalize("NFKD")
+    .replace(/\p{M}+/gu, "")
+    .replace(/\p{Cc}+/gu, " ")
+    .replace(UNDECOMPOSED_LETTER, (letter) => UNDECOMPOSED[letter] ?? letter);
+}
