@@ -179,6 +179,8 @@ export class DashboardWorkerFake {
   flow: DashboardFlow | null = null;
   people: DashboardPerson[] = [];
   samples = hourOfSamples();
+  /** How far the worker's clock is ahead of the browser's. */
+  clockOffsetMs = 0;
   /** As after a restart: the page's key is not known. */
   isKeyRejected = false;
   readonly answers: Record<string, Action> = {
@@ -242,7 +244,8 @@ export class DashboardWorkerFake {
 
   #statusEvent(): DashboardEvent {
     const { status, authorizations, flow } = this;
-    return { kind: "status", now: new Date().toISOString(), status, authorizations, flow };
+    const now = new Date(Date.now() + this.clockOffsetMs).toISOString();
+    return { kind: "status", now, status, authorizations, flow };
   }
 
   #respond({ target, method }: LoopbackRequest): LoopbackResponse {

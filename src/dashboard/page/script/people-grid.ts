@@ -274,14 +274,14 @@ function createRow(): RowView {
   const reason = createElement("span", { class: "quiet", dir: "auto" });
   const since = createElement("time", {});
   const age = createElement("span", {});
-  const cell = (column: PeopleSortKey, ...content: Node[]): HTMLElement =>
+  const cell = (column: PeopleSortKey, ...content: (Node | string)[]): HTMLElement =>
     createElement("div", { role: "gridcell", class: `cell column-${column}` }, ...content);
   const element = createElement(
     "div",
     { class: "row", role: "row" },
     cell("name", name),
-    cell("address", address, organization),
-    cell("state", icon.svg, state, reason),
+    cell("address", address, " ", organization),
+    cell("state", icon.svg, state, " ", reason),
     cell("since", since),
     cell("age", age),
   );
