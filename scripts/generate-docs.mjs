@@ -16,6 +16,7 @@ const load = (path) => import(new URL(`src/${path}`, compiled));
 
 const { settingsTableMarkdown } = await load("settings/keys.js");
 const { PROBLEM_SEVERITY, problemText } = await load("faults/problem-catalog.js");
+const { metricsTableMarkdown } = await load("dashboard/metrics.js");
 const { openRpcDocument } = await load("rpc/openrpc.js");
 const importRules = createRequire(import.meta.url)("../.dependency-cruiser.cjs").forbidden;
 
@@ -194,11 +195,13 @@ const parts = {
   measured,
   freshness,
   shipped,
+  metrics: metricsTableMarkdown,
 };
 const pages = [
   "README.md",
   "docs/architecture.md",
   "docs/settings.md",
+  "docs/dashboard.md",
   "docs/errors.md",
   "docs/freshness.md",
   "docs/benchmarks.md",

@@ -1,7 +1,7 @@
 // Installs the programs that some tests run against, where the machine lacks them: with --tests
 // those of `npm test`, with --clients those of test/clients, with --kit those of test/kit, with
-// --windows those of the Windows suite. Where it cannot, it names them; the tests that need a missing program say so again and,
-// under CI=true, fail.
+// --windows those of the Windows suite. Where it cannot, it names them; the tests that need a
+// missing program say so again and, under CI=true, fail.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 

@@ -2,8 +2,8 @@
 // ends with the line "N passed, N failed". Everything that has to wait for nothing begins at once.
 // Each of these flags adds a suite: --clients (test/clients), --kit (test/kit), --faults
 // (test/faults), --soak and --fuzz (test/soak, test/fuzz), --nodes (other versions of Node.js),
-// --release (test/release, on the archives that it makes) and --windows (Windows' own Node.js). With
-// --only-clients etc. it runs only that suite. Other arguments go to mocha.
+// --release (test/release, on the archives that it makes) and --windows (Windows' own Node.js).
+// With --only-clients etc. it runs only that suite. Other arguments go to mocha.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

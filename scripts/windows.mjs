@@ -26,8 +26,8 @@ export const WINDOWS_RUNS = [
       ...inFolder("integration", "browser-flow", "certificates", "http-tls", "learned-file"),
       ...inFolder("integration", "library-loading", "log", "log-file", "rpc-process"),
       ...inFolder("integration", "settings-saving", "simulator-host"),
-      ...inFolder("e2e", "cli", "cli-stdin", "decisions", "defect-log", "host-environment"),
-      ...inFolder("e2e", "launch", "settings-file", "vscode-client"),
+      ...inFolder("e2e", "cli", "cli-stdin", "dashboard", "decisions", "defect-log"),
+      ...inFolder("e2e", "host-environment", "launch", "settings-file", "vscode-client"),
       "build/test/surface/**/*.test.js",
     ],
     // With more, Wine fails to start processes.

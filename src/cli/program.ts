@@ -81,6 +81,12 @@ function buildProgram(): Command {
   ).addOption(logDirOption());
   addCommand(
     program,
+    "dashboard",
+    "print the address of the running worker's dashboard",
+    async (context) => (await import("./dashboard.js")).dashboard(context),
+  ).addOption(logDirOption());
+  addCommand(
+    program,
     "watch",
     "launch a worker and show live presence; with --json, print it once",
     async (context, uris) => (await import("./watch.js")).watch(context, uris),

@@ -200,7 +200,7 @@ function authorizationTexts(
     case "browser":
       return [
         "",
-        `The address of the authorization page is in ${log}: search for "key=". The latest one counts.`,
+        `The address of the authorization page is in ${log}: search for "To authorize". The latest one counts.`,
       ];
     case "device":
       return [

@@ -39,7 +39,7 @@ export type StatusFileResult =
 const MAX_STATUS_BYTES = 16 * 2 ** 20;
 /** The worker writes its status file every 10 s. */
 const MAX_STATUS_AGE_MS = 30_000;
-const DENIED_HINT =
+export const DENIED_HINT =
   "Run the command in the worker's account, or as root (on Windows: in a prompt opened as administrator).";
 
 const env = {

@@ -55,6 +55,11 @@ export class DashboardFeed {
     this.#send({ kind: "sample", sample });
   }
 
+  /** Has the pages ask for people once more, because they got outdated ones. */
+  repeatPeople(): void {
+    this.#sentPeopleVersion = -1;
+  }
+
   #start(): void {
     const { status, authorization } = this.#services;
     const changed = (): void => this.#handleChange();
@@ -87,7 +92,7 @@ export class DashboardFeed {
     });
   }
 
-  /** Once for everything that changes in this turn; within a second of the last time, by the tick. */
+  /** Once for everything that changes in a turn; within a second of the last time, by the tick. */
   #handleChange(): void {
     this.#hasStatusChanged = true;
     if (this.#clock.monotonic() - this.#statusSentAt < MIN_INTERVAL_MS) return;

@@ -9,12 +9,12 @@ import type { FormatMetrics, MetricsFormat } from "../ports/metrics.js";
 import type { ReadProcessUsage } from "../ports/process.js";
 import type { PeopleIndex } from "../presence/people-index.js";
 import type { DashboardAccess } from "./dashboard-access.js";
-import { describeFlow, DashboardFeed } from "./dashboard-feed.js";
+import { describeFlow, type DashboardFeed } from "./dashboard-feed.js";
 import type { DashboardPage } from "./dashboard-page.js";
 import type { DashboardServices } from "./dashboard-services.js";
 import type { History } from "./history.js";
 import { workerMetrics } from "./metrics.js";
-import { parsePeopleQuery, selectPeople } from "./people-query.js";
+import { parsePeopleQuery, peoplePage } from "./people-query.js";
 
 export interface DashboardHandlerOptions {
   readonly port: number;
@@ -151,12 +151,15 @@ export class DashboardHandler {
     };
   }
 
-  #people(query: URLSearchParams): LoopbackPage {
-    const { presence } = this.#options.services;
-    const selection = parsePeopleQuery(query);
-    this.#index ??= presence.createPeopleIndex();
+  async #people(search: URLSearchParams): Promise<LoopbackPage> {
+    const { services, feed } = this.#options;
+    const query = parsePeopleQuery(search);
+    this.#index ??= services.presence.createPeopleIndex();
     this.#dropIndexLater();
-    return json(200, selectPeople(this.#index, selection, presence.peopleVersion));
+    const version = services.presence.peopleVersion;
+    const selected = await this.#index.select(query);
+    if (selected.isOutdated) feed.repeatPeople();
+    return json(200, peoplePage(selected, query, version));
   }
 
   #dropIndexLater(): void {

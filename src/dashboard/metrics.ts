@@ -63,6 +63,10 @@ const METRICS: Readonly<Record<string, Metric>> = {
   phase_since_seconds: single("When the phase was entered, in seconds since 1970.", ({ status }) =>
     seconds(status.since),
   ),
+  stale_after_seconds: single(
+    "Age in seconds from which on records are unknown (WebexPresence.StaleAfterSeconds).",
+    ({ status }) => Number(status.settings.values["WebexPresence.StaleAfterSeconds"]),
+  ),
   problems: {
     help: "Present problems by code (docs/errors.md) and severity.",
     labelNames: ["code", "severity"],
@@ -120,22 +124,22 @@ const METRICS: Readonly<Record<string, Metric>> = {
   ),
   last_sweep_duration_seconds: perOrganization(
     "How long the last complete sweep took in seconds.",
-    ({ lastSweep }) => lastSweep && lastSweep.seconds,
+    ({ lastSweep }) => lastSweep?.seconds ?? null,
   ),
   last_sweep_persons: perOrganization(
     "People whom the last complete sweep found.",
-    ({ lastSweep }) => lastSweep && lastSweep.persons,
+    ({ lastSweep }) => lastSweep?.persons ?? null,
   ),
   on_demand_requests_last_minute: perOrganization(
     "Queries that accepted only fresh presence (maxAgeSeconds) in the last 60 seconds.",
     ({ onDemand }) => onDemand.lastMinute,
   ),
-  on_demand_in_time_total: perOrganization(
-    "Queries that got fresh presence in time.",
+  on_demand_in_time_last_minute: perOrganization(
+    "Of these, the queries that got fresh presence in time.",
     ({ onDemand }) => onDemand.answeredInTime,
   ),
-  on_demand_late_total: perOrganization(
-    "Queries that were answered with what was known, because fresh presence did not come in time.",
+  on_demand_late_last_minute: perOrganization(
+    "Of these, the queries that were answered with what was known, because it did not come in time.",
     ({ onDemand }) => onDemand.late,
   ),
 };

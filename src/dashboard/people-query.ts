@@ -1,5 +1,5 @@
 import { Fault } from "../faults/fault.js";
-import type { PeopleIndex, PeopleSelection } from "../presence/people-index.js";
+import type { SelectedPeople } from "../presence/people-index.js";
 import { PRESENCE_STATES, type PresenceRecord, type PresenceState } from "../presence/record.js";
 import type { DashboardPerson, PeoplePage, PeopleQuery, PeopleSortKey } from "./dashboard-model.js";
 
@@ -26,10 +26,12 @@ export function parsePeopleQuery(query: URLSearchParams): PeopleQuery {
   };
 }
 
-export function selectPeople(index: PeopleIndex, query: PeopleQuery, version: number): PeoplePage {
-  const selection: PeopleSelection = query;
-  const { total, matching, records } = index.select(selection);
-  return { version, total, matching, offset: query.offset, people: records.map(toPerson) };
+export function peoplePage(
+  { total, matching, records }: SelectedPeople,
+  { offset }: PeopleQuery,
+  version: number,
+): PeoplePage {
+  return { version, total, matching, offset, people: records.map(toPerson) };
 }
 
 function toPerson(record: PresenceRecord): DashboardPerson {

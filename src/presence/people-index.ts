@@ -22,14 +22,19 @@ export interface SelectedPeople {
   readonly total: number;
   readonly matching: number;
   readonly records: readonly PresenceRecord[];
+  /** People have changed too recently to be sorted anew: ask again in a second. */
+  readonly isOutdated: boolean;
 }
 
 /** How often people are sorted anew, and added and removed people noticed, while they change. */
 const REFRESH_INTERVAL_MS = 1_000;
-/** An index of many people is built less often: it may take this share of the time. */
+/** An index of many people is built less often, so that it takes no more than this share. */
 const MAX_BUILD_SHARE = 1 / 20;
+const MAX_PAUSE_MS = 5_000;
 /** So that a row and a key fit into 64 bits; see `sortByNumber`. */
 const MAX_ROWS = 2 ** 22;
+/** How many people are read in one turn of the event loop: others want to be answered, too. */
+const ROWS_PER_TURN = 4_000;
 
 /** The people at one time. A row is one person. */
 interface Rows {
@@ -55,6 +60,7 @@ interface Rows {
 interface SortedRows {
   readonly key: string;
   readonly rows: Rows;
+  readonly peopleVersion: number;
   readonly sortedAt: number;
   readonly sorted: Uint32Array;
 }
@@ -66,19 +72,23 @@ interface SortedRows {
 export class PeopleIndex {
   readonly #resolver: Resolver;
   readonly #clock: Clock;
+  readonly #peopleVersion: () => number;
   #rows: Rows | null = null;
+  #building: Promise<Rows> | null = null;
   #found: { readonly search: string; readonly rows: Rows; readonly mask: Uint8Array } | null = null;
   #latest: SortedRows | null = null;
 
-  constructor(resolver: Resolver, clock: Clock) {
+  /** `peopleVersion` rises when people may read differently. */
+  constructor(resolver: Resolver, clock: Clock, peopleVersion: () => number) {
     this.#resolver = resolver;
     this.#clock = clock;
+    this.#peopleVersion = peopleVersion;
   }
 
-  select(selection: PeopleSelection): SelectedPeople {
+  async select(selection: PeopleSelection): Promise<SelectedPeople> {
+    const rows = await this.#currentRows();
     const now = this.#clock.elapsed();
-    const rows = this.#currentRows(now);
-    const sorted = this.#sort(rows, selection, now);
+    const { sorted, isOutdated } = this.#sort(rows, selection, now);
     const { offset, limit, order } = selection;
     const records: PresenceRecord[] = [];
     const end = Math.min(sorted.length, offset + limit);
@@ -87,45 +97,70 @@ export class PeopleIndex {
       const { store, slot } = personAt(rows, row);
       // Somebody may have been removed since the rows were built.
       if (!store.isInUse(slot)) continue;
-      records.push(
-        this.#resolver.toRecord(store.uriOf(slot), this.#resolver.matchOf(store, slot, now)),
-      );
+      const match = this.#resolver.matchOf(store, slot, now);
+      records.push(this.#resolver.toRecord(store.uriOf(slot), match));
     }
-    return { total: rows.slots.length, matching: sorted.length, records };
+    return {
+      total: rows.slots.length,
+      matching: sorted.length,
+      records,
+      isOutdated: isOutdated || rows.versions !== versionsOf(rows.stores),
+    };
   }
 
-  #currentRows(now: number): Rows {
+  async #currentRows(): Promise<Rows> {
     const { stores } = this.#resolver;
-    const versions = stores.map((store) => store.version).join();
     const known = this.#rows;
     if (known?.stores === stores) {
-      if (known.versions === versions) return known;
-      const pauseMs = Math.max(REFRESH_INTERVAL_MS, known.buildMs / MAX_BUILD_SHARE);
-      if (now - known.builtAt < pauseMs) return known;
+      if (known.versions === versionsOf(stores)) return known;
+      const paceMs = Math.min(MAX_PAUSE_MS, known.buildMs / MAX_BUILD_SHARE);
+      const pauseMs = Math.max(REFRESH_INTERVAL_MS, paceMs);
+      if (this.#clock.elapsed() - known.builtAt < pauseMs) return known;
     }
-    const startedAt = this.#clock.monotonic();
-    const built = buildRows(stores);
-    const buildMs = this.#clock.monotonic() - startedAt;
-    return (this.#rows = { ...built, versions, builtAt: now, buildMs });
+    this.#building ??= this.#build(stores).finally(() => (this.#building = null));
+    return this.#building;
+  }
+
+  async #build(stores: readonly PersonStore[]): Promise<Rows> {
+    const versions = versionsOf(stores);
+    const builtAt = this.#clock.elapsed();
+    let buildMs = 0;
+    let startedAt = this.#clock.monotonic();
+    const endOfTurn = async (): Promise<void> => {
+      buildMs += this.#clock.monotonic() - startedAt;
+      await new Promise<void>((resolve) => this.#clock.endOfTurn(resolve));
+      startedAt = this.#clock.monotonic();
+    };
+    const built = await buildRows(stores, endOfTurn);
+    buildMs += this.#clock.monotonic() - startedAt;
+    return (this.#rows = { ...built, versions, builtAt, buildMs });
   }
 
   /** The matching rows in ascending order. */
-  #sort(rows: Rows, selection: PeopleSelection, now: number): Uint32Array {
-    const search = foldText(selection.search).trim();
+  #sort(
+    rows: Rows,
+    selection: PeopleSelection,
+    now: number,
+  ): { readonly sorted: Uint32Array; readonly isOutdated: boolean } {
+    const search = foldText(selection.search.replace(/\p{Cc}+/gu, " ").trim());
     const states = PRESENCE_STATES.filter((state) => selection.states.includes(state));
     const { sort } = selection;
     if (search === "" && states.length === 0) {
-      if (sort === "name") return rows.byName;
-      if (sort === "address") return rows.byAddress;
+      if (sort === "name") return { sorted: rows.byName, isOutdated: false };
+      if (sort === "address") return { sorted: rows.byAddress, isOutdated: false };
     }
+    const peopleVersion = this.#peopleVersion();
     const key = JSON.stringify([search, states, sort]);
     const latest = this.#latest;
-    const isRecent = latest !== null && now - latest.sortedAt < REFRESH_INTERVAL_MS;
-    if (isRecent && latest.key === key && latest.rows === rows) return latest.sorted;
+    if (latest?.key === key && latest.rows === rows) {
+      const isOutdated = latest.peopleVersion !== peopleVersion;
+      if (!isOutdated || now - latest.sortedAt < REFRESH_INTERVAL_MS)
+        return { sorted: latest.sorted, isOutdated };
+    }
     const matching = this.#filter(rows, search, states, now, sort);
     const sorted = this.#sortMatching(rows, matching, sort, now);
-    this.#latest = { key, rows, sortedAt: now, sorted };
-    return sorted;
+    this.#latest = { key, rows, peopleVersion, sortedAt: now, sorted };
+    return { sorted, isOutdated: false };
   }
 
   /** The matching rows, by address if they are to be sorted so, otherwise by name. */
@@ -207,11 +242,19 @@ function personAt(rows: Rows, row: number): { store: PersonStore; slot: number }
   return { store, slot: rows.slots[row] ?? 0 };
 }
 
-function buildRows(stores: readonly PersonStore[]): Omit<Rows, "versions" | "builtAt" | "buildMs"> {
-  const total = Math.min(
-    MAX_ROWS,
-    stores.reduce((sum, { personCount }) => sum + personCount, 0),
+function versionsOf(stores: readonly PersonStore[]): string {
+  return stores.map((store) => store.version).join();
+}
+
+/** Reads the people in several turns of the event loop; somebody may be removed in between. */
+async function buildRows(
+  stores: readonly PersonStore[],
+  endOfTurn: () => Promise<void>,
+): Promise<Omit<Rows, "versions" | "builtAt" | "buildMs">> {
+  const people = stores.flatMap((store, index) =>
+    store.personCount === 0 ? [] : store.slots().map((slot) => ({ store, index, slot })),
   );
+  const total = Math.min(MAX_ROWS, people.length);
   const storeIndex = new Uint16Array(total);
   const slots = new Uint32Array(total);
   const textEnds = new Uint32Array(total);
@@ -219,30 +262,37 @@ function buildRows(stores: readonly PersonStore[]): Omit<Rows, "versions" | "bui
   const names: string[] = [];
   const addresses: string[] = [];
   let end = 0;
-  stores.forEach((store, index) => {
-    for (const slot of store.personCount === 0 ? [] : store.slots()) {
-      const row = texts.length;
-      if (row === total) return;
-      storeIndex[row] = index;
-      slots[row] = slot;
-      const address = foldText(store.uriOf(slot));
-      const name = foldText(store.nameOf(slot) ?? "");
-      addresses.push(address);
-      names.push(name === "" ? address : name);
-      // No search contains a line feed, so that it matches within a name or an address.
-      const text = `${name}\n${store.addressesOf(slot).map(foldText).join("\n")}\n`;
-      texts.push(text);
-      textEnds[row] = end += text.length;
-    }
-  });
+  for (const [row, { store, index, slot }] of people.slice(0, total).entries()) {
+    if (row % ROWS_PER_TURN === ROWS_PER_TURN - 1) await endOfTurn();
+    storeIndex[row] = index;
+    slots[row] = slot;
+    const text = foldText(store.searchTextOf(slot));
+    texts.push(text);
+    textEnds[row] = end += text.length;
+    const nameEnd = text.indexOf(NAME_END);
+    const uriEnd = text.indexOf(ADDRESS_MARK, nameEnd);
+    const hasOwnUri = uriEnd > nameEnd + 1;
+    const address = hasOwnUri
+      ? text.slice(nameEnd + 1, uriEnd)
+      : text.slice(uriEnd + 1, text.indexOf(ADDRESS_MARK, uriEnd + 1));
+    addresses.push(address);
+    names.push(nameEnd <= 0 ? address : text.slice(0, nameEnd));
+  }
+  if (total >= ROWS_PER_TURN) await endOfTurn();
   const byName = sortByText(names);
   const nameRank = new Uint32Array(total);
   byName.forEach((row, rank) => (nameRank[row] = rank));
+  if (total >= ROWS_PER_TURN) await endOfTurn();
   const byAddress = sortByText(addresses);
+  if (total >= ROWS_PER_TURN) await endOfTurn();
   return { stores, storeIndex, slots, byName, byAddress, nameRank, text: texts.join(""), textEnds };
 }
 
-const BEYOND_ASCII = /[^\p{ASCII}]/u;
+/** In `PersonStore.searchTextOf`. No search contains them, so that it matches within one text. */
+const NAME_END = "\u0000";
+const ADDRESS_MARK = "\u0001";
+
+const BEYOND_ASCII = /[\u0080-\uffff]/;
 /** Letters that Unicode does not decompose, but that people type without their strokes. */
 const UNDECOMPOSED: Readonly<Record<string, string>> = {
   ß: "ss",
@@ -258,14 +308,12 @@ const UNDECOMPOSED: Readonly<Record<string, string>> = {
 };
 const UNDECOMPOSED_LETTER = new RegExp(`[${Object.keys(UNDECOMPOSED).join("")}]`, "g");
 
-/** The form in which texts are searched and sorted: without case, accents and control characters. */
+/** The form in which texts are searched and sorted: without case and accents. */
 function foldText(text: string): string {
   const lower = text.toLowerCase();
-  // eslint-disable-next-line no-control-regex
-  if (!BEYOND_ASCII.test(lower)) return lower.replace(/[\x00-\x1f\x7f]+/g, " ");
+  if (!BEYOND_ASCII.test(lower)) return lower;
   return lower
     .normalize("NFKD")
     .replace(/\p{M}+/gu, "")
-    .replace(/\p{Cc}+/gu, " ")
     .replace(UNDECOMPOSED_LETTER, (letter) => UNDECOMPOSED[letter] ?? letter);
 }

@@ -92,7 +92,7 @@ export class PresenceDirectory implements PresenceService {
 
   /** Returns an index of everyone known, for a page that shows people. */
   createPeopleIndex(): PeopleIndex {
-    return new PeopleIndex(this.#resolver, this.#clock);
+    return new PeopleIndex(this.#resolver, this.#clock, () => this.#peopleVersion);
   }
 
   /** Returns the roster of an organization. A new organization is last in the order. */

@@ -42,7 +42,7 @@ const parsePort = integerParser(1024, 65535);
 
 /** 0 means that there is no dashboard. */
 export function parseDashboardPort(text: string): ParseResult<number> {
-  const port: ParseResult<number> = text === "0" ? valid(0) : parsePort(text);
+  const port: ParseResult<number> = /^0+$/.test(text) ? valid(0) : parsePort(text);
   if (port.ok) return port;
   return invalid(
     "is neither 0 nor a whole number from 1024 to 65535",

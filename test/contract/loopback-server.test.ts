@@ -94,6 +94,37 @@ describe("LoopbackServer on node:http", () => {
     }
   });
 
+  it("disconnects a client that leaves more than 1 MiB of events unread", async () => {
+    const half = "x".repeat(512 * 1024);
+    let sent = 0;
+    let onDispose: () => void = () => undefined;
+    const disposed = new Promise<void>((resolve) => (onDispose = resolve));
+    let send: (data: string) => void = () => undefined;
+    const server = await listenOnLoopback(0, async () => ({
+      kind: "events",
+      headers: {},
+      open: (sender) => {
+        send = sender;
+        return onDispose;
+      },
+    }));
+    const socket = connect(server.port, "127.0.0.1").pause();
+    try {
+      socket.write(`GET /events HTTP/1.1\r\nHost: localhost:${server.port}\r\n\r\n`);
+      // The buffers of the system, which take what is not read at first, have their limits.
+      const sending = setInterval(() => {
+        send(half);
+        sent += half.length;
+      }, 1);
+      await disposed;
+      clearInterval(sending);
+      expect(sent).to.be.within(2 * half.length, 64 * 1024 * 1024);
+    } finally {
+      socket.destroy();
+      await server.close();
+    }
+  });
+
   it("closes without waiting for a connection that sent no request", async () => {
     const server = await listen();
     const idle = connect(server.port, "127.0.0.1");

@@ -24,6 +24,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ["secret", "proxy"],
   ["doctor"],
   ["status"],
+  ["dashboard"],
   ["watch"],
 ];
 

@@ -7,8 +7,9 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { approveDevice } from "../../simulator/administrator.js";
-import { AuthorizationHarness, type Flow } from "../support/authorization-harness.js";
+import { AuthorizationHarness, freePort, type Flow } from "../support/authorization-harness.js";
 import { CliRun, type CliResult } from "../support/cli-harness.js";
+import { DashboardClient, readDashboardUrl } from "../support/dashboard-client-fixture.js";
 import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring-fixture.js";
 import { processTree } from "../support/proc-fixture.js";
 import { requireTool } from "../support/required-tool-fixture.js";
@@ -111,6 +112,8 @@ describe("e2e: a whole life of the worker writes no secret anywhere", function (
   let temporary: string;
   let env: Record<string, string>;
   const output: string[] = [];
+  /** Everything that the dashboard has sent. */
+  const dashboard: string[] = [];
   /** Command lines and environments of every process that this one has started, by process ID. */
   const processes = new Map<number, string>();
 
@@ -160,6 +163,14 @@ describe("e2e: a whole life of the worker writes no secret anywhere", function (
       (result) => result,
       (error: unknown) => error,
     );
+  const readDashboard = async (): Promise<void> => {
+    const url = await harness.worker.waitFor("the dashboard", () =>
+      readDashboardUrl(harness.worker.logDirectory),
+    );
+    const client = await DashboardClient.open(url);
+    await client.requestEverything();
+    dashboard.push(url, ...client.received);
+  };
   const secrets = (): string[] => {
     const { clientId, clientSecret } = harness.webex.client;
     const basic = Buffer.from(`${clientId}:${clientSecret}`).toString("base64");
@@ -182,6 +193,7 @@ describe("e2e: a whole life of the worker writes no secret anywhere", function (
       ["stdout", harness.worker.host.transcript.text("stdout")],
       ["stderr", harness.worker.host.transcript.text("stderr")],
       ["the command line", output.join("\n")],
+      ["the dashboard", dashboard.join("\n")],
       ...filesBelow(harness.worker.folder),
       ...filesBelow(temporary),
       ...filesBelow(join(keyring.home, "STATE_HOME")),
@@ -189,6 +201,8 @@ describe("e2e: a whole life of the worker writes no secret anywhere", function (
     ] as const;
     const names = written.map(([name]) => name).join("\n");
     expect(names).to.include("worker.log").and.to.include("status.json");
+    for (const text of ["authorizationExpired", "# EOF", "displayName", "refreshTokenExpiresAt"])
+      expect(dashboard.join("\n")).to.include(text);
     expect(harness.worker.host.transcript.dropped).to.equal(0);
     // What the search relies on: the secrets were in use, and the output was written.
     expect(secrets().length).to.be.greaterThan(15);
@@ -214,6 +228,7 @@ describe("e2e: a whole life of the worker writes no secret anywhere", function (
       `WebexPresence.RedirectPort=${harness.port}`,
       "WebexPresence.Authorize=browser",
       "WebexPresence.RequestsPerMinute=600",
+      `WebexPresence.DashboardPort=${await freePort()}`,
     ];
     await harness.worker.writeSettings(1, settings);
     const page = await harness.waitForPage();
@@ -236,10 +251,13 @@ describe("e2e: a whole life of the worker writes no secret anywhere", function (
     await harness.request(`/${new URL(page).search}`);
     await harness.complete(page);
 
+    await readDashboard();
+
     const device = (await request("authorization/begin", { method: "device" })) as {
       verificationUri: string;
       userCode: string;
     };
+    await readDashboard();
     await approveDevice(device.verificationUri, device.userCode);
     await harness.worker.waitFor(
       "the end of the device flow",
@@ -292,11 +310,13 @@ describe("e2e: a whole life of the worker writes no secret anywhere", function (
     webex.endGrants();
     await request("worker/poll");
     await harness.waitForProblem("authorizationExpired", 20_000);
+    await readDashboard();
 
     for (const [args, input] of [
       [["doctor"]],
       [["doctor", "--json"]],
       [["status", "--log-dir", harness.worker.logDirectory, "--json"]],
+      [["dashboard", "--log-dir", harness.worker.logDirectory, "--json"]],
       [["authorizations", "--json"]],
       [["import"], JSON.stringify(grant)],
       [["import", "--json"], `{"refreshToken":"${grant.refreshToken}","expiresIn":"soon"}`],

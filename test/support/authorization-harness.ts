@@ -278,7 +278,8 @@ export async function releasePort(server: Server): Promise<void> {
   await once(server, "close");
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody listens on now. */
+export async function freePort(): Promise<number> {
   const server = await holdPort(0, "127.0.0.1");
   const address = server.address();
   await releasePort(server);

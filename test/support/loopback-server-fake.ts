@@ -60,8 +60,12 @@ export class FakeLoopback {
     return answer;
   }
 
-  async open(port: number, target: string): Promise<FakeEventStream> {
-    const answer = await this.#handle(port, { target });
+  async open(
+    port: number,
+    target: string,
+    headers: Readonly<Record<string, string>> = { host: `localhost:${port}` },
+  ): Promise<FakeEventStream> {
+    const answer = await this.#handle(port, { target, headers });
     if (answer.kind !== "events")
       throw new Error(`The response is a page (${answer.status}), not an event stream.`);
     const stream = new FakeEventStream(answer);

@@ -171,6 +171,16 @@ export class PersonColumns {
     return mark === text.length - 1 ? [] : text.slice(mark + 1, -1).split(ADDRESS_MARK);
   }
 
+  /** See `StoredPersons.searchTextOf`. */
+  searchTextOf(slot: number): string {
+    const text = this.text[slot] ?? "";
+    const start = text.indexOf(FIELD_END) + 1;
+    const mark = text.charAt(start);
+    if (mark === NAME_STORED_SEPARATELY)
+      return (this.#wideNames.get(slot) ?? "") + text.slice(start + 1);
+    return text.slice(mark === NO_NAME ? start + 1 : start);
+  }
+
   hasAddress(slot: number, address: string): boolean {
     const text = this.text[slot] ?? "";
     if (text.length > LONG_TEXT) return searchAddress(text, address);

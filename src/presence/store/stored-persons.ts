@@ -38,6 +38,14 @@ export class StoredPersons {
     return this.columns.nameOf(slot);
   }
 
+  /**
+   * Name, list URI and all addresses, as they are stored: the name ends with U+0000, and U+0001 is
+   * before each address and at the end. The list URI is left out if it equals the first address.
+   */
+  searchTextOf(slot: number): string {
+    return this.columns.searchTextOf(slot);
+  }
+
   /** Webex's status, verbatim. */
   statusOf(slot: number): string | null {
     return this.columns.status[slot] ?? null;

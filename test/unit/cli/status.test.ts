@@ -131,9 +131,9 @@ describe("cli/status", () => {
           problems: problems.map((code) => ({ ...problem("error"), code })),
         }),
       ).join("\n");
-    expect(authorize("browser", [])).to.include(LOG).and.not.to.include("key=");
+    expect(authorize("browser", [])).to.include(LOG).and.not.to.include("To authorize");
     expect(authorize("browser", ["authorizationRequired"])).to.include(
-      `The address of the authorization page is in ${LOG}: search for "key=". The latest one counts.`,
+      `The address of the authorization page is in ${LOG}: search for "To authorize". The latest one counts.`,
     );
     expect(authorize("device", ["authorizationExpired"])).to.include(
       `The address and the code for the authorization are in ${LOG}: search for "userCode". The latest ones count.`,

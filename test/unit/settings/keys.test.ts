@@ -23,6 +23,7 @@ const NAMES = [
   "Proxy",
   "CaFile",
   "LogLevel",
+  "DashboardPort",
 ].map((name) => `WebexPresence.${name}`);
 
 describe("SETTING_KEYS", () => {
@@ -43,6 +44,7 @@ describe("SETTING_KEYS", () => {
       proxy: "",
       caFile: null,
       logLevel: "info",
+      dashboardPort: 0,
     });
   });
 
@@ -65,6 +67,7 @@ describe("SETTING_KEYS", () => {
       "WebexPresence.ApiUrl": "https://webexapis.com/v1",
       "WebexPresence.Proxy": "",
       "WebexPresence.LogLevel": "info",
+      "WebexPresence.DashboardPort": 0,
     });
     const values = settingsValues({
       ...defaultSettings,

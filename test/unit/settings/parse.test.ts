@@ -42,6 +42,7 @@ describe("parseSettings", () => {
       "WebexPresence.Proxy=http://me@proxy.example.com:3128",
       "WebexPresence.CaFile=C:\\ProgramData\\certs\\new.pem",
       "WebexPresence.LogLevel=DEBUG",
+      "WebexPresence.DashboardPort=8468",
     ].join("\r\n");
     expect(parsed(text)).to.deep.include({
       settings: {
@@ -56,6 +57,7 @@ describe("parseSettings", () => {
         proxy: "http://me@proxy.example.com:3128",
         caFile: "C:\\ProgramData\\certs\\new.pem",
         logLevel: "debug",
+        dashboardPort: 8468,
       },
       problems: [],
     });

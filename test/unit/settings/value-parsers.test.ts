@@ -86,6 +86,14 @@ describe("Setting values", () => {
   ]);
   rejects("RedirectPort", ["1023", "65536"], /1024 to 65535; it stays 8467/);
 
+  accepts("DashboardPort", "dashboardPort", [
+    ["0", 0],
+    ["00", 0],
+    ["1024", 1024],
+    ["65535", 65535],
+  ]);
+  rejects("DashboardPort", ["1", "1023", "65536", "off", ""], /nor .*1024 to 65535; it stays 0/);
+
   accepts("ClientId", "clientId", [
     ["", null],
     ["C123", "C123"],

@@ -29,6 +29,21 @@ describe("supervisor/problems", () => {
     expect(hint(null)).to.include("open the address in the log or in");
   });
 
+  for (const [reason, message] of [
+    ["used", /^Port 8468 of this machine is in use by another program/],
+    ["reserved", /^The system has reserved port 8468/],
+    ["redirectPort", /^Port 8468 is WebexPresence.RedirectPort, too/],
+  ] as const) {
+    it(`says why there is no dashboard: ${reason}`, () => {
+      const observed = observedState({ enable: true, grants: ["a"] });
+      const dashboardConflict = { port: 8468, reason };
+      const problems = detectProblems({ ...observed, dashboardConflict });
+      expect(problems.map(({ code }) => code)).to.deep.equal(["dashboardPortInUse"]);
+      expect(problems[0]?.text.message).to.match(message).and.to.include("not affected");
+      expect(problems[0]?.text.hint).to.include("WebexPresence.DashboardPort");
+    });
+  }
+
   it("reports the keychain before the settings are read", () => {
     expect(codes({ enable: null, grants: "unavailable" })).to.deep.equal(["keychainLocked"]);
   });

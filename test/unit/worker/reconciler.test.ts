@@ -128,6 +128,7 @@ describe("worker/reconciler", () => {
       "authorizationsChanged",
       "outcomeChanged",
       "organizationChanged",
+      "conflictChanged",
     ]) {
       emit(event);
       emit(event);
@@ -149,6 +150,19 @@ describe("worker/reconciler", () => {
     expect(calls.indexOf("sync …")).to.be.lessThan(calls.indexOf("start a"));
     reconciler.reconcile();
     expect(take()).to.not.include.members(["applySettings …", "reevaluate"]);
+  });
+
+  it("hands the dashboard its port, and reports why it cannot be shown", () => {
+    const { reconciler, components, published, take } = createHarness(POLLING);
+    reconciler.reconcile();
+    expect(take()).to.include("dashboard …");
+    const dashboard = { ...components.dashboard, conflict: { port: 8468, reason: "used" } };
+    Object.assign(components, { dashboard });
+    reconciler.reconcile();
+    expect(take()).to.not.include("dashboard …");
+    expect(published.at(-1)?.problems.map(({ code }) => code)).to.deep.equal([
+      "dashboardPortInUse",
+    ]);
   });
 
   it("includes what applying has changed, and publishes the result once", () => {
