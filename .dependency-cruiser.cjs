@@ -56,8 +56,29 @@ module.exports = {
       comment:
         "only platform/, client/, main.ts and cli/ import npm packages and node: modules (zod and leven are pure, so any folder may import those)",
       severity: "error",
-      from: { path: `^src/(${pure.join("|")}|worker)/` },
+      from: {
+        path: `^src/(${pure.join("|")}|worker)/`,
+        pathNot: "^src/dashboard/page/script/",
+      },
       to: { pathNot: "^(src/|node_modules/(zod|leven)/)" },
+    },
+    {
+      name: "the-page-runs-in-a-browser",
+      comment:
+        "the script of the dashboard's page shares types and pure code, and draws with uPlot",
+      severity: "error",
+      from: { path: "^src/dashboard/page/script/" },
+      to: {
+        pathNot: "^(src/dashboard/|src/faults/|src/presence/record\\.ts$|node_modules/uplot/)",
+        dependencyTypesNot: ["type-only"],
+      },
+    },
+    {
+      name: "the-page-stands-alone",
+      comment: "the worker reads the page's script as a file",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/dashboard/page/script/" },
+      to: { path: "^src/dashboard/page/script/" },
     },
     {
       name: "nobody-imports-the-top",

@@ -33,6 +33,13 @@ export default tseslint.config(
     },
   },
   {
+    // The script of the dashboard's page has the types of a browser, not those of Node.js.
+    files: ["src/dashboard/page/script/**/*.ts"],
+    languageOptions: {
+      parserOptions: { project: "./tsconfig.page.json", tsconfigRootDir: import.meta.dirname },
+    },
+  },
+  {
     files: ["test/**/*.ts"],
     rules: {
       "@typescript-eslint/no-unused-expressions": "off",

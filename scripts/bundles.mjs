@@ -153,6 +153,16 @@ export const bundles = [
     outdir: "dist",
     outExtension: { ".js": ".mjs" },
   },
+  {
+    ...common,
+    entryPoints: ["src/dashboard/page/script/main.ts"],
+    outfile: "dist/assets/dashboard/page/dashboard.client.js",
+    platform: "browser",
+    // Browsers that know the stylesheet's light-dark() are newer still.
+    target: "es2022",
+    format: "iife",
+    loader: { ".css": "text" },
+  },
   ...lazyLibraries.map((name) => ({
     ...common,
     stdin: {

@@ -11,6 +11,7 @@ const steps = [
   ["format", "prettier --check --log-level warn ."],
   ["types", "tsc -p tsconfig.json"],
   ["pure types", "tsc -p tsconfig.pure.json"],
+  ["types of the dashboard's page", "tsc -p tsconfig.page.json"],
   ["vocabulary", "node scripts/check-vocabulary.mjs"],
   ["import rules", "depcruise src simulator --config .dependency-cruiser.cjs --output-type err"],
   ["unused code", "knip"],

@@ -144,11 +144,27 @@ export const version: string = typeof WORKER_VERSION === "undefined" ? "0.0.0" :
 export const productDirectory: string =
   typeof __dirname === "undefined" ? process.cwd() : join(__dirname, "..");
 
-/** Where the build copies the files that `readAsset` reads. Compiled sources read the originals. */
-const assetDirectory: string =
-  typeof __dirname === "undefined" ? join(process.cwd(), "src") : join(__dirname, "assets");
+const isBundled = typeof __dirname !== "undefined";
 
-export const readAsset: ReadAsset = (name) => readFile(join(assetDirectory, name), "utf8");
+/**
+ * Where the files are that `readAsset` reads. Compiled sources read the originals, and what only
+ * the build makes (the bundled script of the dashboard's page) from `dist/`.
+ */
+const assetDirectories: readonly string[] = isBundled
+  ? [join(__dirname, "assets")]
+  : [join(process.cwd(), "src"), join(process.cwd(), "dist", "assets")];
+
+export const readAsset: ReadAsset = async (name) => {
+  let failure: unknown;
+  for (const directory of assetDirectories) {
+    try {
+      return await readFile(join(directory, name), "utf8");
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
+};
 
 /** Reads a JSON document of the product. */
 export async function readProductDocument(
