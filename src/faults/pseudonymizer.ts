@@ -105,7 +105,7 @@ export class Pseudonymizer {
 
   /** A text without spaces and most punctuation. */
   #atom(atom: string): string {
-    const [, before = "", core = "", after = ""] = AROUND.exec(atom) ?? [];
+    const [before, core, after] = splitPunctuation(atom);
     if (core === "" || KEPT_FORM.test(core)) return atom;
     if (AT.test(atom)) return this.#placeholder("address", atom);
     const id = identify(core);
@@ -150,6 +150,8 @@ export class Pseudonymizer {
 }
 
 const USER = "[user]";
+/** RFC 5321, 4.5.3.1: what differs only behind it counts as the same. */
+const MAX_ADDRESS_LENGTH = 320;
 const MASKED = /^\[[a-z]+\]$/;
 /** More digits may be a telephone number, or a key. */
 const MAX_DIGITS = 10;
@@ -164,7 +166,8 @@ const MEMBER_KINDS: readonly (readonly [RegExp, ReplacedKind])[] = [
   [/^person_?id$/i, "id"],
 ];
 const ATOM = /[^\s"'`<>,;()[\]{}|=?&]+/gu;
-const AROUND = /^([.:!*#→–-]*)(.*?)([.:!…*#–-]*)$/su;
+const PUNCTUATION_BEFORE = ".:!*#→–-";
+const PUNCTUATION_AFTER = ".:!…*#–-";
 const AT = /@|\uff20|\ufe6b|%(?:25)*40|u0040|&#0*64|&#x0*40/i;
 const WORD = /[\p{L}\p{M}\p{N}_]+/gu;
 /** Neither ASCII nor punctuation of the product's texts. */
@@ -192,6 +195,15 @@ const SERVICE_ACCOUNT =
 /** Whether an account is that of a service, and names no person. */
 export function isServiceAccount(name: string): boolean {
   return SERVICE_ACCOUNT.test(name);
+}
+
+/** Not by a regular expression, which would take quadratic time. */
+function splitPunctuation(atom: string): readonly [before: string, core: string, after: string] {
+  let start = 0;
+  let end = atom.length;
+  while (start < end && PUNCTUATION_BEFORE.includes(atom.charAt(start))) start += 1;
+  while (end > start && PUNCTUATION_AFTER.includes(atom.charAt(end - 1))) end -= 1;
+  return [atom.slice(0, start), atom.slice(start, end), atom.slice(end)];
 }
 
 /** The id of an organization is kept; that of a person, and one of unknown meaning, is not. */
@@ -241,6 +253,7 @@ function normalized(kind: ReplacedKind, text: string): string {
   }
   return (
     fold(decoded)
+      .slice(0, MAX_ADDRESS_LENGTH)
       .replace(/^.*?(?:sips?|mailto|xmpp|webex|pres|im):/, "")
       // What comes before it, as in `uri=ada@math.example`.
       .replace(/^.*[=?&{|}'`](?=[^=?&{|}'`@]+@)/s, "")
