@@ -64,7 +64,7 @@ export async function takeDashboardScreenshots(browser, compiled, out) {
     for (const width of [1180, 320]) {
       for (const colorScheme of ["light", "dark"]) {
         // docs/ has two of them, which shall be small.
-        const height = state === "polling" ? 1_000 : 840;
+        const height = state === "polling" ? 940 : 780;
         const page = await browser.newPage({ viewport: { width, height }, colorScheme });
         await page.goto(fake.url);
         const shown = fake.people.length > 0 ? '[data-testid="person"]' : "#people-empty";
