@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { resolve } from "node:path";
 
 import type { Bench, BenchContext } from "./bench.js";
+import { dashboard } from "./dashboard.js";
 import { decision } from "./decision.js";
 import { flip } from "./flip.js";
 import { freshness } from "./freshness.js";
@@ -13,7 +14,17 @@ import { releaseRuntime, THIS_NODE, type BenchRuntime } from "./runtime.js";
 import { snapshot } from "./snapshot.js";
 import { start } from "./start.js";
 
-const BENCHES: readonly Bench[] = [start, memory, flip, rpc, snapshot, freshness, nodes, decision];
+const BENCHES: readonly Bench[] = [
+  start,
+  memory,
+  flip,
+  rpc,
+  snapshot,
+  dashboard,
+  freshness,
+  nodes,
+  decision,
+];
 const USAGE = `Usage: npm run bench -- [name…] [options]
   names: ${BENCHES.map(({ name }) => name).join(" ")} (default: all)
   --worker <file>   another build of the worker (dist/worker.cjs)

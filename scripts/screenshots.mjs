@@ -1,11 +1,13 @@
-// Takes a screenshot of each state of the authorization page, wide and narrow, light and dark, and
-// writes it to build/screenshots. Requires Chromium and the compiled sources, in build/ or in the
-// directory that is passed as an argument.
+// Takes a screenshot of each state of the authorization page and of the dashboard, wide and narrow,
+// light and dark, and writes it to build/screenshots. Requires Chromium, the build, and what has
+// been compiled, in build/ or in the directory that is passed as an argument.
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import { chromium } from "playwright-core";
+
+import { takeDashboardScreenshots } from "./dashboard-screenshots.mjs";
 
 const compiled = resolve(process.argv[2] ?? "build");
 const out = resolve("build/screenshots");
@@ -111,6 +113,7 @@ for (const width of [1280, 320]) {
     await page.close();
   }
 }
+await takeDashboardScreenshots(browser, compiled, out);
 await browser.close();
 await server.close();
 console.log(`Screenshots are in ${out}`);

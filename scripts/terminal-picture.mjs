@@ -172,5 +172,11 @@ mkdirSync(IMAGES, { recursive: true });
 writeFileSync(`${IMAGES}/demo.svg`, svgOf(await runDemo()));
 const { status } = spawnSync(process.execPath, ["scripts/screenshots.mjs"], { stdio: "inherit" });
 if (status !== 0) throw new Error("scripts/screenshots.mjs failed.");
-copyFileSync("build/screenshots/authorized-1280-light.png", `${IMAGES}/authorization-page.png`);
-console.log(`Wrote ${IMAGES}/demo.svg and ${IMAGES}/authorization-page.png`);
+const pictures = {
+  "authorized-1280-light": "authorization-page",
+  "dashboard-polling-1180-light": "dashboard",
+  "dashboard-problems-1180-dark": "dashboard-problems",
+};
+for (const [screenshot, picture] of Object.entries(pictures))
+  copyFileSync(`build/screenshots/${screenshot}.png`, `${IMAGES}/${picture}.png`);
+console.log(`Wrote ${IMAGES}/demo.svg and ${Object.values(pictures).join(", ")} in PNG`);

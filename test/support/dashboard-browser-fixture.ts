@@ -5,7 +5,7 @@ export interface DashboardTab {
   readonly page: Page;
   /** Exceptions, and what the page's policy (CSP) refused. */
   readonly errors: readonly string[];
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Opens `url` and waits until the page shows what the worker has sent. */

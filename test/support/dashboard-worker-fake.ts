@@ -20,7 +20,7 @@ import type {
 import { PRESENCE_STATES, type PresenceState } from "../../src/presence/record.js";
 import type { OrganizationStatus, Problem, WorkerStatus } from "../../src/supervisor/status.js";
 
-/** Whether something has a problem, and which: real texts are the catalogue's business. */
+/** A problem that began five minutes ago. Real texts are the catalogue's business. */
 export function problemOf(
   code: Problem["code"],
   severity: Problem["severity"],
@@ -167,7 +167,10 @@ export function hourOfSamples(): DashboardSample[] {
   });
 }
 
-type Action = { readonly status: number; readonly body: object };
+interface Action {
+  readonly status: number;
+  readonly body: object;
+}
 
 /**
  * Serves the real page of the dashboard with invented figures, and says what a worker would. For

@@ -34,7 +34,7 @@ interface OrganizationView {
 
 const FACT_LABELS = [
   "People",
-  "Requests in the last minute",
+  "Requests, last minute",
   "Requests in all",
   "Age of watched people",
   "Last sweep",
@@ -110,7 +110,7 @@ export class OrganizationsView {
     const { watchedP50, watchedP95 } = ageSeconds;
     return {
       People: `${formatCount(polling.persons)}, ${formatCount(polling.watched)} watched`,
-      "Requests in the last minute": `${formatCount(requests.lastMinute)} of ${formatCount(requests.perMinuteLimit)}, ${MODES[polling.mode]}`,
+      "Requests, last minute": `${formatCount(requests.lastMinute)} of ${formatCount(requests.perMinuteLimit)}, ${MODES[polling.mode]}`,
       "Requests in all": `${formatCount(requests.total)}, ${formatCount(requests.rateLimited)} answered 429, ${formatCount(requests.failed)} failed`,
       "Age of watched people":
         watchedP50 === null
@@ -186,7 +186,7 @@ function createOrganization(): OrganizationView {
     const value = createElement("span", {});
     facts.set(label, value);
     const cell = createElement("dd", {}, value);
-    if (label === "Requests in the last minute") cell.append(meter);
+    if (label === "Requests, last minute") cell.append(meter);
     list.append(createElement("div", {}, createElement("dt", {}, label), cell));
   }
   const heading = createElement("h3", {}, name);
