@@ -150,7 +150,10 @@ function benchRows(name) {
 
 /** The latest result of every measure that has a bound. */
 function measured() {
-  const names = ["decision", "freshness", "nodes", "snapshot", "rpc", "start", "flip", "memory"];
+  const names = [
+    ...["decision", "freshness", "nodes", "snapshot", "rpc", "start", "flip", "memory"],
+    "dashboard",
+  ];
   const rows = names.flatMap((name) =>
     benchRows(name)
       .filter(([, , , , wanted]) => wanted !== "")
@@ -198,7 +201,7 @@ async function shipped() {
 /** The demo and the simulator are no part of the product's own programs. */
 function placesOf(files) {
   return [...files]
-    .filter((file) => file.endsWith(".cjs"))
+    .filter((file) => !file.endsWith(".mjs"))
     .map((file) => `\`${file}\``)
     .sort()
     .join(", ");
