@@ -69,7 +69,8 @@ module.exports = {
       severity: "error",
       from: { path: "^src/dashboard/page/script/" },
       to: {
-        pathNot: "^(src/dashboard/|src/faults/|src/presence/record\\.ts$|node_modules/uplot/)",
+        pathNot:
+          "^(src/dashboard/|src/faults/|src/presence/(record|presence-wording)\\.ts$|node_modules/uplot/)",
         dependencyTypesNot: ["type-only"],
       },
     },

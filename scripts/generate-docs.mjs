@@ -16,7 +16,7 @@ const load = (path) => import(new URL(`src/${path}`, compiled));
 
 const { settingsTableMarkdown } = await load("settings/keys.js");
 const { PROBLEM_SEVERITY, problemText } = await load("faults/problem-catalog.js");
-const { possibleValues, REASON_WORDING, STATE_WORDING } = await load(
+const { possibleValues, REASON_WORDING, STATE_WORDING, stateTitle } = await load(
   "presence/presence-wording.js",
 );
 const { metricsTableMarkdown } = await load("dashboard/metrics.js");
@@ -84,8 +84,8 @@ function problems() {
 /** What an operator sees for each value that a record can have. */
 function wording() {
   const rows = possibleValues().map(([state, reason]) => {
-    const { symbol, label, color } = STATE_WORDING[state];
-    const name = capitalized(label);
+    const { symbol, color } = STATE_WORDING[state];
+    const name = stateTitle(state);
     const known = REASON_WORDING[reason];
     const words =
       known === undefined ? [name, "–"] : [`${name} (${known.label})`, known.explanation];
@@ -93,10 +93,6 @@ function wording() {
     return [`\`${state}\``, code, symbol, color === null ? "text" : `\`${color}\``, ...words];
   });
   return table(["`state`", "`reason`", "Symbol", "Color", "Words", "Explanation"], rows);
-}
-
-function capitalized(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function wireErrors() {

@@ -1,15 +1,12 @@
+import type { RefreshedPresence } from "../client/client.js";
 import { mapWebexStatus, type PresenceReason, type PresenceRecord } from "../presence/record.js";
 import type { WorkerStatus } from "../supervisor/status.js";
 import { stateText } from "./terminal/presence-labels.js";
 import { formatDuration, formatTime } from "./terminal/text.js";
 
 export interface PersonRefreshOptions {
-  /** `presence/get`, whose answer waits for Webex. */
-  readonly get: (params: {
-    readonly uri: string;
-    readonly maxAgeSeconds: number;
-    readonly maxWaitMs: number;
-  }) => Promise<PresenceRecord>;
+  /** Asks Webex, and waits at most `maxWaitMs` for its answer (`PresenceClient.refresh`). */
+  readonly ask: (uri: string, maxWaitMs: number) => Promise<RefreshedPresence>;
   readonly status: () => Promise<WorkerStatus>;
   /** How messages name a person. */
   readonly nameOf: (record: PresenceRecord) => string;
@@ -19,9 +16,8 @@ export interface PersonRefreshOptions {
   readonly onChange: () => void;
 }
 
-interface RefreshAnswer {
+interface RefreshAnswer extends RefreshedPresence {
   readonly before: PresenceRecord;
-  readonly record: PresenceRecord;
   /** Milliseconds since 1970. */
   readonly askedAt: number;
   readonly answeredAt: number;
@@ -29,8 +25,6 @@ interface RefreshAnswer {
 
 /** The default of the protocol for requests with `maxAgeSeconds`. */
 const MAX_WAIT_MS = 3_000;
-/** How much before its end the worker's wait may seem to end by this process's clock. */
-const TIMER_TOLERANCE_MS = 10;
 /** An answer that took nearly as long as it may waited for Webex. */
 const WAITED_MS = MAX_WAIT_MS * 0.9;
 const MESSAGE_VISIBLE_MS = 15_000;
@@ -76,15 +70,15 @@ export class PersonRefreshes {
     this.#refreshing.add(uri);
     this.#show(`Asking Webex for the presence of ${name} …`);
     try {
-      const { get, status, now } = this.#options;
+      const { ask, status, now } = this.#options;
       const askedAt = now();
-      const record = await get({ uri, maxAgeSeconds: 0, maxWaitMs: MAX_WAIT_MS });
-      const answer = { before, record, askedAt, answeredAt: now() };
-      const seconds = ((answer.answeredAt - askedAt) / 1000).toFixed(1);
-      const isLate = !isFresh(answer);
+      const refreshed = await ask(uri, MAX_WAIT_MS);
+      const { record, tookMs } = refreshed;
+      const answer = { before, ...refreshed, askedAt, answeredAt: now() };
+      const isLate = !isAnswer(answer);
       const text = isLate
         ? staleText(name, answer, await status())
-        : `Refreshed in ${seconds} s: ${name} ${changeOf(before, record)}`;
+        : `Refreshed in ${(tookMs / 1000).toFixed(1)} s: ${name} ${changeOf(before, record)}`;
       this.#refreshing.delete(uri);
       this.#show(text, isLate ? answer : null);
       return record;
@@ -104,11 +98,11 @@ export class PersonRefreshes {
     if (this.#awaited === null || this.message === null) return;
     const { before, record: known, askedAt } = this.#awaited;
     if (record.uri !== before.uri) return;
-    const isAnswer =
+    const isLateAnswer =
       record.reason === "notFound"
         ? known.reason !== "notFound"
-        : record.observedAt !== null && wasObservedSince(askedAt, record.observedAt);
-    if (!isAnswer) return;
+        : record.observedAt !== null && Date.parse(record.observedAt) >= askedAt;
+    if (!isLateAnswer) return;
     const answeredAt = this.#options.now();
     const change = `${this.#options.nameOf(record)} ${changeOf(before, record)}`;
     this.#show(`Webex answered after ${formatDuration(answeredAt - askedAt)}: ${change}`);
@@ -122,18 +116,9 @@ export class PersonRefreshes {
   }
 }
 
-/** Whether Webex was asked for the record, not before the request. */
-function isFresh({ record, askedAt, answeredAt }: RefreshAnswer): boolean {
-  const { observedAt, reason } = record;
-  // What came while the worker waited in vain may have been requested long before.
-  if (answeredAt - askedAt >= MAX_WAIT_MS - TIMER_TOLERANCE_MS) return false;
-  // Nobody can have confirmed presence of a person who does not exist.
-  if (reason === "notFound") return true;
-  return observedAt !== null && Date.parse(observedAt) >= askedAt;
-}
-
-function wasObservedSince(askedAt: number, observedAt: string): boolean {
-  return Date.parse(observedAt) >= askedAt;
+/** Nobody can confirm presence of a person who does not exist. */
+function isAnswer({ record, isFresh, tookMs }: RefreshAnswer): boolean {
+  return isFresh || (record.reason === "notFound" && tookMs < WAITED_MS);
 }
 
 function changeOf(before: PresenceRecord, record: PresenceRecord): string {
@@ -157,7 +142,7 @@ function knownText({ record, answeredAt }: RefreshAnswer): string {
 }
 
 /** Why Webex was not asked, or did not answer, in the order of what an administrator can change. */
-function causeText({ record, askedAt, answeredAt }: RefreshAnswer, status: WorkerStatus): string {
+function causeText({ record, tookMs, answeredAt }: RefreshAnswer, status: WorkerStatus): string {
   if (record.reason === "invalidUri") return "this is not an address";
   if (status.phase !== "polling") return `the worker is ${status.phase}`;
   const concernsPerson = (orgId: string | null): boolean =>
@@ -176,7 +161,7 @@ function causeText({ record, askedAt, answeredAt }: RefreshAnswer, status: Worke
     ({ severity, orgId }) => severity === "error" && concernsPerson(orgId),
   );
   if (hasError) return "an administrator must act first";
-  if (answeredAt - askedAt >= WAITED_MS) {
+  if (tookMs >= WAITED_MS) {
     return `Webex did not answer within ${MAX_WAIT_MS / 1000} s`;
   }
   return "the request limit leaves no request for it now";

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Emitter } from "../faults/emitter.js";
@@ -11,6 +8,7 @@ import type { CommandContext, ExitCode } from "./command.js";
 import { PersonRefreshes } from "./person-refreshes.js";
 import { PresenceTracker } from "./presence-tracker.js";
 import { needsAttention } from "./status.js";
+import { makeTemporaryFolder, removeTemporaryFolder } from "./temporary-folder.js";
 import { UsageError } from "./terminal/input.js";
 import type { Key } from "./terminal/keys.js";
 import { changeText, displayNameOf, stateText, uniqueNameOf } from "./terminal/presence-labels.js";
@@ -46,7 +44,7 @@ export async function watch(context: CommandContext, uris: readonly string[]): P
     );
   }
   // The default folder belongs to the worker that the host launched.
-  const logDirectory = await makeTemporaryFolder();
+  const logDirectory = await makeTemporaryFolder("ucx-webex-presence-watch-");
   const worker = new WorkerClient(settingsPath, options.secretStore, logDirectory);
   try {
     return console.json
@@ -54,22 +52,7 @@ export async function watch(context: CommandContext, uris: readonly string[]): P
       : await showLive(context, worker, uris);
   } finally {
     await worker.stop();
-    // On Windows, files stay open for a moment after their process has exited.
-    await rm(logDirectory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }).catch(
-      () => undefined,
-    );
-  }
-}
-
-async function makeTemporaryFolder(): Promise<string> {
-  try {
-    return await mkdtemp(join(tmpdir(), "ucx-webex-presence-watch-"));
-  } catch (error) {
-    const { code = "unknown error" } = error as NodeJS.ErrnoException;
-    throw new UsageError(
-      `The folder for temporary files, ${tmpdir()}, cannot be used (${code}).`,
-      "Set the environment variable TMPDIR (on Windows, TEMP) to a folder that this account may write to.",
-    );
+    await removeTemporaryFolder(logDirectory);
   }
 }
 
@@ -208,7 +191,7 @@ async function followPresence(
       view.render(presenceTable(latest, tracker, controls, refreshes, view.hasKeys));
   };
   const refreshes: PersonRefreshes = new PersonRefreshes({
-    get: (params) => worker.request("presence/get", params),
+    ask: (uri, maxWaitMs) => worker.refresh(uri, maxWaitMs),
     status: () => worker.request("worker/status"),
     nameOf: (record) => uniqueNameOf(record, tracker.repeatedNames),
     now: Date.now,

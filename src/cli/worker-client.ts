@@ -5,6 +5,7 @@ import {
   type ClientEvents,
   type MethodName,
   PresenceClient,
+  type RefreshedPresence,
   type RequestArguments,
   type RequestResults,
   RpcError,
@@ -56,19 +57,27 @@ export class WorkerClient {
     method: M,
     ...args: RequestArguments<M>
   ): Promise<RequestResults[M]> {
-    try {
-      return await this.#client.request(method, ...args);
-    } catch (error) {
-      if (error instanceof RpcError)
-        throw new Error(`${method}: ${error.message}`, { cause: error });
-      throw error instanceof ClientError ? await this.#ended : error;
-    }
+    return this.#client
+      .request(method, ...args)
+      .catch((error: unknown) => this.#reject(method, error));
+  }
+
+  /** As `PresenceClient.refresh`; rejects as `request` does. */
+  async refresh(uri: string, maxWaitMs: number): Promise<RefreshedPresence> {
+    return this.#client
+      .refresh(uri, { maxWaitMs })
+      .catch((error: unknown) => this.#reject("presence/get", error));
   }
 
   /** Stops the worker as a host does, and kills it if it takes too long. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     await this.#client.stop({ timeoutMs: STOP_TIMEOUT_MS });
+  }
+
+  async #reject(method: MethodName, error: unknown): Promise<never> {
+    if (error instanceof RpcError) throw new Error(`${method}: ${error.message}`, { cause: error });
+    throw error instanceof ClientError ? await this.#ended : error;
   }
 
   /** Resolves when the worker has exited, or could not be launched. */

@@ -100,6 +100,7 @@ export class PresenceClient {
   #exited: Promise<WorkerExit> = Promise.resolve({ code: null, signal: null });
   #restartTimer: NodeJS.Timeout | null = null;
   #isStopping = false;
+  #stopCount = 0;
 
   /** Throws a `ClientError` for a manifest that cannot be launched. */
   constructor(options: PresenceClientOptions) {
@@ -129,10 +130,15 @@ export class PresenceClient {
 
   /**
    * Launches the worker, unless it is running. Resolves when its process exists, which accepts
-   * requests immediately, and when it has answered `introduction`. Rejects with a `ClientError`,
-   * `launchFailed`, or as `request`.
+   * requests immediately, and when it has answered `introduction`. A worker that `stop` is ending
+   * ends first. Rejects with a `ClientError`, `launchFailed`, or as `request`.
    */
   async start(): Promise<void> {
+    if (this.#isStopping && this.#run !== null) {
+      const stopCount = this.#stopCount;
+      await this.#exited;
+      if (this.#stopCount !== stopCount) throw notRunning();
+    }
     this.#isStopping = false;
     this.#cancelRestart();
     if (this.#run === null) await this.#launch();
@@ -145,6 +151,7 @@ export class PresenceClient {
   async stop(options: StopOptions = {}): Promise<WorkerExit> {
     const { timeoutMs = STOP_TIMEOUT_MS } = options;
     this.#isStopping = true;
+    this.#stopCount += 1;
     this.#cancelRestart();
     if (this.#run === null) return this.#exited;
     const { child, connection } = this.#run;
@@ -219,7 +226,7 @@ export class PresenceClient {
 
   #running(): Run {
     if (this.#run !== null) return this.#run;
-    throw new ClientError("notRunning", "The worker is not running, so presence is unknown.");
+    throw notRunning();
   }
 
   #countRefresh(uri: string, difference: 1 | -1): void {
@@ -351,7 +358,9 @@ export class PresenceClient {
   async #renew(run: Run, subscription: LiveSubscription): Promise<void> {
     const renewed = await this.#establish(run, subscription).catch((error: unknown) => error);
     if (this.#run !== run) return;
-    if (!this.#subscriptions.has(subscription)) await this.#unsubscribe(subscription);
+    if (!this.#subscriptions.has(subscription))
+      // Nobody waits for it. A worker that refuses is about to end.
+      await this.#unsubscribe(subscription).catch(() => undefined);
     else if (Array.isArray(renewed)) subscription.apply(renewed as readonly PresenceRecord[]);
     else if (!(renewed instanceof ClientError))
       subscription.events.emit("failed", renewed as Error);
@@ -372,6 +381,10 @@ export class PresenceClient {
         });
     }
   }
+}
+
+function notRunning(): ClientError {
+  return new ClientError("notRunning", "The worker is not running, so presence is unknown.");
 }
 
 function exitError({ code, signal }: WorkerExit): ClientError {

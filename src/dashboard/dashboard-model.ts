@@ -50,8 +50,9 @@ export interface DashboardHistory {
 export type PeopleSortKey = "name" | "address" | "state" | "since" | "age";
 
 /**
- * `GET /people?search=&states=&sort=&order=&offset=&limit=`. `search` matches part of a name or an
- * address, without regard to case; `states` is a comma-separated list.
+ * `GET /people?search=&states=&sort=&order=&offset=&limit=`. Somebody's name and address
+ * contain every word of `search`, without regard to case and accents; `states` is a comma-separated
+ * list.
  */
 export interface PeopleQuery {
   readonly search: string;

@@ -154,10 +154,11 @@ export class Dashboard {
       close: async () => {
         abort.abort();
         for (const dispose of disposers) dispose();
-        handler.stop();
         // First, because the worker that comes next on this port writes its own.
         const removed = file.remove();
         await server.close();
+        // Afterwards, because a page that goes keeps the index of people for a while.
+        handler.stop();
         await removed;
         logger.info("The dashboard is closed.", { port });
       },

@@ -1,4 +1,5 @@
 import type { Clock } from "../ports/clock.js";
+import { foldText, searchWords } from "./folded-text.js";
 import { PRESENCE_STATES, type PresenceRecord, type PresenceState } from "./record.js";
 import type { Resolver } from "./resolver.js";
 import type { PersonStore } from "./store/person-store.js";
@@ -6,7 +7,7 @@ import { sortByNumber, sortByText } from "./sorted-rows.js";
 
 /** Which people, in which order, and which part of them. */
 export interface PeopleSelection {
-  /** Part of a name or an address, without regard to case and accents; "" matches everybody. */
+  /** Words that name and address contain, without regard to case and accents; "" = everybody. */
   readonly search: string;
   /** Empty: every state. */
   readonly states: readonly PresenceState[];
@@ -33,6 +34,8 @@ const MAX_BUILD_SHARE = 1 / 20;
 const MAX_PAUSE_MS = 5_000;
 /** So that a row and a key fit into 64 bits; see `sortByNumber`. */
 const MAX_ROWS = 2 ** 22;
+/** The others are ignored: each takes some milliseconds of one turn for 100,000 people. */
+const MAX_WORDS = 8;
 /** How many people are read in one turn of the event loop: others want to be answered, too. */
 const ROWS_PER_TURN = 4_000;
 
@@ -142,7 +145,7 @@ export class PeopleIndex {
     selection: PeopleSelection,
     now: number,
   ): { readonly sorted: Uint32Array; readonly isOutdated: boolean } {
-    const search = foldText(selection.search.replace(/\p{Cc}+/gu, " ").trim());
+    const search = searchWords(selection.search).slice(0, MAX_WORDS).join(" ");
     const states = PRESENCE_STATES.filter((state) => selection.states.includes(state));
     const { sort } = selection;
     if (search === "" && states.length === 0) {
@@ -224,13 +227,10 @@ export class PeopleIndex {
   #search(rows: Rows, search: string): Uint8Array {
     const known = this.#found;
     if (known?.search === search && known.rows === rows) return known.mask;
-    const { text, textEnds } = rows;
-    const mask = new Uint8Array(textEnds.length);
-    let row = 0;
-    for (let at = text.indexOf(search); at !== -1; at = text.indexOf(search, textEnds[row])) {
-      while ((textEnds[row] ?? Number.POSITIVE_INFINITY) <= at) row += 1;
-      mask[row] = 1;
-    }
+    const masks = search.split(" ").map((word) => rowsWith(word, rows));
+    const [mask = new Uint8Array(rows.textEnds.length), ...others] = masks;
+    for (const other of others)
+      other.forEach((found, row) => (mask[row] = (mask[row] ?? 0) & found));
     this.#found = { search, rows, mask };
     return mask;
   }
@@ -240,6 +240,17 @@ function personAt(rows: Rows, row: number): { store: PersonStore; slot: number }
   const store = rows.stores[rows.storeIndex[row] ?? 0];
   if (store === undefined) throw new Error(`There is no row ${row}.`);
   return { store, slot: rows.slots[row] ?? 0 };
+}
+
+/** By row: 1 if its text contains the word. */
+function rowsWith(word: string, { text, textEnds }: Rows): Uint8Array {
+  const mask = new Uint8Array(textEnds.length);
+  let row = 0;
+  for (let at = text.indexOf(word); at !== -1; at = text.indexOf(word, textEnds[row])) {
+    while ((textEnds[row] ?? Number.POSITIVE_INFINITY) <= at) row += 1;
+    mask[row] = 1;
+  }
+  return mask;
 }
 
 function versionsOf(stores: readonly PersonStore[]): string {
@@ -291,29 +302,3 @@ async function buildRows(
 /** In `PersonStore.searchTextOf`. No search contains them, so that it matches within one text. */
 const NAME_END = "\u0000";
 const ADDRESS_MARK = "\u0001";
-
-const BEYOND_ASCII = /[\u0080-\uffff]/;
-/** Letters that Unicode does not decompose, but that people type without their strokes. */
-const UNDECOMPOSED: Readonly<Record<string, string>> = {
-  ß: "ss",
-  æ: "ae",
-  œ: "oe",
-  ø: "o",
-  ł: "l",
-  đ: "d",
-  ð: "d",
-  þ: "th",
-  ı: "i",
-  ς: "σ",
-};
-const UNDECOMPOSED_LETTER = new RegExp(`[${Object.keys(UNDECOMPOSED).join("")}]`, "g");
-
-/** The form in which texts are searched and sorted: without case and accents. */
-function foldText(text: string): string {
-  const lower = text.toLowerCase();
-  if (!BEYOND_ASCII.test(lower)) return lower;
-  return lower
-    .normalize("NFKD")
-    .replace(/\p{M}+/gu, "")
-    .replace(UNDECOMPOSED_LETTER, (letter) => UNDECOMPOSED[letter] ?? letter);
-}

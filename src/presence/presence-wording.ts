@@ -66,6 +66,12 @@ export const REASON_WORDING: Readonly<Record<PresenceReason, ReasonWording>> = {
   invalidUri: { label: "invalid address", explanation: "This is not an address of a person." },
 };
 
+/** A state's label where it stands by itself or at a beginning: "On a call". */
+export function stateTitle(state: PresenceState): string {
+  const { label } = STATE_WORDING[state];
+  return label.charAt(0).toUpperCase() + label.slice(1);
+}
+
 /** The states and reasons that a record can have together, in the order of the lists. */
 export function possibleValues(): readonly (readonly [PresenceState, PresenceReason | null])[] {
   const reasons = Object.keys(REASON_WORDING) as PresenceReason[];

@@ -171,6 +171,8 @@ describe("e2e: check-host", function () {
       ["an unknown requirement", ["--only", "x", "--", "true"], /There is no requirement "x"/],
       ["no number of hosts", ["--jobs", "0", "--", "true"], /--jobs is a number from 1 to 16/],
       ["no program", ["--", "no-such-program"], /"no-such-program" could not be started/],
+      ["a file in place of a folder", ["--", `${CLI}/host`], /host" could not be started/],
+      ["an empty name", ["--", ""], /The command "" could not be started/],
     ] as const) {
       it(`exits 2 for ${what}`, () => {
         const { status, stdout, stderr } = run(...args);
@@ -180,6 +182,15 @@ describe("e2e: check-host", function () {
         expect(readdirSync(folder)).to.deep.equal([]);
       });
     }
+
+    it("exits 2 if there is no folder for temporary files", () => {
+      const { status, stderr } = spawnSync(process.execPath, [CLI, "check-host", "--", "true"], {
+        encoding: "utf8",
+        env: environmentWith(join(folder, "none")),
+      });
+      expect(stderr).to.match(/The folder for temporary files, .*none, cannot be used \(ENOENT\)/);
+      expect(status).to.equal(2);
+    });
 
     it("lists the requirements", () => {
       const { status, stdout } = run("--list");

@@ -119,7 +119,7 @@ describe("e2e: the dashboard in a browser", function () {
     await harness.writeSettings(0);
     await page.locator('[data-testid="phase"][data-phase="disabled"]').waitFor(SOON);
     const row = page.locator('[data-testid="person"][data-state="unknown"]').first();
-    await row.filter({ hasText: "presence is off" }).waitFor(SOON);
+    await row.filter({ hasText: "disabled" }).waitFor(SOON);
     await page.getByTestId("poll-now").click();
     await page.getByTestId("outcome").filter({ hasText: "presence is off" }).waitFor(SOON);
     await harness.writeSettings(1);

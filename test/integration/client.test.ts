@@ -236,6 +236,15 @@ describe("the client for hosts", function () {
     expect(await failure(client.request("worker/status"))).to.include({ code: "notRunning" });
   });
 
+  it("reports a program that the system refuses before there is a process", async function () {
+    if (process.platform === "win32")
+      skip(this, "Windows reports a file in place of a folder late");
+    await create({ command: join(folder, "state", "node") });
+    const error = await failure(client.start());
+    expect(error).to.be.instanceOf(ClientError).with.property("code", "launchFailed");
+    expect(error?.message).to.contain("ENOTDIR");
+  });
+
   it("tries again if a restart cannot be launched", async function () {
     if (process.platform === "win32") skip(this, "Windows needs rights for symbolic links");
     const command = join(folder, "node-of-the-test");
@@ -248,6 +257,42 @@ describe("the client for hosts", function () {
     expect(await failed).to.have.property("code", "launchFailed");
     symlinkSync(process.execPath, command);
     expect((await next("restarted")).attempt).to.be.greaterThan(1);
+  });
+
+  it("launches a worker if it is started while the one before stops", async () => {
+    await create();
+    await client.start();
+    const { pid } = client;
+    const stopped = client.stop();
+    await client.start();
+    expect(await stopped).to.include({ code: 0 });
+    expect(client.pid).to.be.a("number").and.not.equal(pid);
+    expect(await client.request("presence/get", { uri: "ada" })).to.equal(null);
+    await Promise.all([client.stop(), client.start(), client.stop()].map(failure));
+    expect(client.pid).to.equal(null);
+  });
+
+  it("ends a subscription while it is renewed by a worker that stops", async () => {
+    await create();
+    await client.start();
+    const subscription = await client.subscribe({ uris: ["ada"] });
+    const rejections: unknown[] = [];
+    const listeners = process.rawListeners("unhandledRejection");
+    process.removeAllListeners("unhandledRejection");
+    process.on("unhandledRejection", (reason) => rejections.push(reason));
+    try {
+      const restarted = next("restarted");
+      client.kill();
+      await restarted;
+      const ended = failure(subscription.unsubscribe());
+      await client.stop();
+      expect(await ended).to.equal(null);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(rejections).to.deep.equal([]);
+    } finally {
+      process.removeAllListeners("unhandledRejection");
+      for (const listener of listeners) process.on("unhandledRejection", listener as () => void);
+    }
   });
 
   it("kills and restarts a worker whose output is not the protocol", async () => {

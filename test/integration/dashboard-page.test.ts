@@ -2,6 +2,7 @@ import { expect } from "chai";
 import type { Browser, Locator, Page } from "playwright-core";
 
 import type { DashboardPerson } from "../../src/dashboard/dashboard-model.js";
+import { REASON_WORDING } from "../../src/presence/presence-wording.js";
 import { launchChromium } from "../support/browser-flow-http-harness.js";
 import { openDashboard, type DashboardTab } from "../support/dashboard-browser-fixture.js";
 import {
@@ -114,10 +115,11 @@ describe("the dashboard's page", function () {
       }),
       personOf(3, { state: "offline", displayName: "Gone", reason: "neverSignedIn" }),
     ]);
+    expect(await rowOf("Stale").getAttribute("title")).to.equal(REASON_WORDING.stale.explanation);
     for (const [name, state, words] of [
-      ["Stale", "unknown", "Unknown not confirmed lately"],
-      ["Unshared", "unknown", "Unknown status is not shared"],
-      ["New", "unknown", "Unknown new Webex status “levitating”"],
+      ["Stale", "unknown", "Unknown stale"],
+      ["Unshared", "unknown", "Unknown not shared"],
+      ["New", "unknown", "Unknown new status “levitating”"],
       ["Gone", "offline", "Offline never signed in"],
     ] as const) {
       const row = rowOf(name);

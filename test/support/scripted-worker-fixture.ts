@@ -27,6 +27,8 @@ const handle = ({ id, method, params = {} }) => {
   if (method === "$/cancelRequest") return send({ id: params.id, error: { code: -32800, message: "cancelled" } });
   if (params.uri === "silent") return;
   if (method === "worker/poll") return process.exit(70);
+  if (method === "presence/unsubscribe" && stopping)
+    return send({ id, error: { code: -32600, message: "shutting down" } });
   if (method === "presence/unsubscribe") send({ method: "unsubscribed", params });
   if (method === "worker/status") return send({ id, result: { introduction, argv: process.argv.slice(2) } });
   if (method !== "presence/subscribe") return send({ id, result: null });

@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Fault } from "../../faults/fault.js";
 import { toPrintable } from "../../faults/foreign-text.js";
 import { productDirectory, readProductDocument } from "../../platform/node-process.js";
 import type { CommandContext, ExitCode } from "../command.js";
+import { makeTemporaryFolder, removeTemporaryFolder } from "../temporary-folder.js";
 import type { CommandConsole } from "../terminal/console.js";
 import { UsageError } from "../terminal/input.js";
 import { wrap, type Style } from "../terminal/text.js";
@@ -121,7 +120,7 @@ async function runAll(options: RunAllOptions): Promise<void> {
   const { command, jobs, scenarios, signal, onRecord } = options;
   const manifest = (await readProductDocument("plugin.manifest.json")) as Record<string, unknown>;
   const workerPath = join(productDirectory, "dist", "lib", "scripted-worker.cjs");
-  const root = await mkdtemp(join(tmpdir(), "ucx-check-host-"));
+  const root = await makeTemporaryFolder("ucx-check-host-");
   const abort = new AbortController();
   const cancel = (): void => abort.abort(cancelled());
   if (signal.aborted) cancel();
@@ -157,7 +156,7 @@ async function runAll(options: RunAllOptions): Promise<void> {
     if (failure !== undefined) throw abort.signal.reason as Error;
   } finally {
     signal.removeEventListener("abort", cancel);
-    await rm(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    await removeTemporaryFolder(root);
   }
 }
 

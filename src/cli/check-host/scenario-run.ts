@@ -1,5 +1,9 @@
 // One process of the host under check, in one scenario.
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import {
+  spawn,
+  type ChildProcessWithoutNullStreams,
+  type SpawnOptionsWithoutStdio,
+} from "node:child_process";
 import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { StringDecoder } from "node:string_decoder";
@@ -65,9 +69,11 @@ class ScenarioRun {
     this.#workerEvents = new EventFile(files.eventsPath);
     const { manifestPath, plan } = files;
     const [program = "", ...args] = command.map((part) =>
-      part.replaceAll("{manifest}", manifestPath).replaceAll("{settings}", plan.settingsPath),
+      part
+        .replaceAll("{manifest}", () => manifestPath)
+        .replaceAll("{settings}", () => plan.settingsPath),
     );
-    this.#host = spawn(program, args, {
+    this.#host = launch(program, args, {
       stdio: "pipe",
       windowsHide: true,
       // Ctrl+C then reaches this process only, which ends the host in order.
@@ -237,6 +243,19 @@ class ScenarioRun {
     } catch {
       // It has just ended.
     }
+  }
+}
+
+/** Errors that Node.js throws, such as that of a batch file on Windows, are `HostLaunchError`s. */
+function launch(
+  program: string,
+  args: readonly string[],
+  options: SpawnOptionsWithoutStdio,
+): ChildProcessWithoutNullStreams {
+  try {
+    return spawn(program, args, options);
+  } catch (error) {
+    throw new HostLaunchError((error as Error).message, { cause: error });
   }
 }
 

@@ -1,9 +1,6 @@
+import { foldText, searchWords } from "../../presence/folded-text.js";
 import type { PresenceRecord, PresenceState } from "../../presence/record.js";
 
-const MARKS = /\p{Mark}+/gu;
-// eslint-disable-next-line no-control-regex -- ASCII as a whole
-const NON_ASCII = /[^\u0000-\u007f]/gu;
-const foldedCharacters = new Map<string, string>();
 /** Longer ones find nobody; a paste may be of any length. */
 const MAX_SEARCH_LENGTH = 200;
 
@@ -70,7 +67,7 @@ export class PersonFilter {
 
   #find(persons: SearchablePersons): readonly PresenceRecord[] {
     const state = this.#state;
-    const words = fold(this.#search).split(/\s+/).filter(Boolean);
+    const words = searchWords(this.#search);
     const keys = words.length === 0 ? [] : this.#keysOf(persons);
     return persons.records.filter(
       (record, row) =>
@@ -99,16 +96,5 @@ export function searchKeyOf({
   displayName,
   uri,
 }: Pick<PresenceRecord, "displayName" | "uri">): string {
-  return fold(`${displayName ?? ""}\n${uri}`);
-}
-
-/** Without case and accents. Character by character, because few are not ASCII. */
-function fold(text: string): string {
-  return text.toLowerCase().replace(NON_ASCII, (character) => {
-    const known = foldedCharacters.get(character);
-    if (known !== undefined) return known;
-    const folded = character.normalize("NFKD").replaceAll(MARKS, "").toLowerCase();
-    foldedCharacters.set(character, folded);
-    return folded;
-  });
+  return foldText(`${displayName ?? ""}\n${uri}`);
 }

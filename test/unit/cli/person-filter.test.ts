@@ -40,6 +40,15 @@ describe("cli/terminal/person-filter", () => {
     expect(found("nobody")).to.equal("");
   });
 
+  it("finds letters that people type without their strokes", () => {
+    const filter = new PersonFilter();
+    const person = { ...records[0]!, displayName: "Søren Groß" };
+    for (const search of ["soren", "gross", "groß", "SØREN"]) {
+      filter.search = search;
+      expect(filter.matchesIn(searchable([person])), search).to.have.length(1);
+    }
+  });
+
   it("wants every word, in any order, in the name or the address", () => {
     expect(found("weber  bj")).to.equal("bwe");
     expect(found("north zoe")).to.equal("zoe");

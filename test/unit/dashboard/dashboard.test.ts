@@ -223,6 +223,16 @@ describe("dashboard", () => {
     });
   });
 
+  it("leaves no timer if it is closed while a page is open", async () => {
+    fixture.report({ Ann: "active" });
+    const timers = fixture.clock.pendingTimers;
+    await fixture.open();
+    await fixture.stream();
+    await fixture.request("/people");
+    await fixture.dashboard.stop();
+    expect(fixture.clock.pendingTimers).to.equal(timers);
+  });
+
   describe("refuses", () => {
     beforeEach(() => fixture.open());
 

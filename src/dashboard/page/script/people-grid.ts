@@ -1,10 +1,10 @@
 import { toPrintable } from "../../../faults/foreign-text.js";
-import type { PresenceState } from "../../../presence/record.js";
+import { REASON_WORDING, stateTitle } from "../../../presence/presence-wording.js";
+import { PRESENCE_STATES, type PresenceState } from "../../../presence/record.js";
 import type { DashboardPerson, PeopleSortKey } from "../../dashboard-model.js";
 import { createElement, createIcon, elementById, setAttribute, setText } from "./elements.js";
 import { formatCount, formatDuration, formatTime } from "./formats.js";
 import type { PeopleWindow } from "./people-window.js";
-import { reasonText, STATE_LABELS } from "./presence-labels.js";
 import type { WorkerClock } from "./worker-clock.js";
 
 interface RowView {
@@ -197,10 +197,10 @@ export class PeopleGrid {
     setText(view.organization, organization === undefined ? "" : toPrintable(organization));
     setText(view.address, toPrintable(person.uri));
     view.icon.set(person.state);
-    setText(view.state, STATE_LABELS[person.state]);
-    const reason = toPrintable(reasonText(person));
-    setText(view.reason, reason);
-    setAttribute(element, "title", reason === "" ? null : reason);
+    const { state, reason } = person;
+    setText(view.state, stateTitle(state));
+    setText(view.reason, toPrintable(reasonText(person)));
+    setAttribute(element, "title", reason === null ? null : REASON_WORDING[reason].explanation);
     this.#showTimes(view, person);
   }
 
@@ -288,16 +288,24 @@ function createRow(): RowView {
   return { element, name, organization, address, icon, state, reason, since, age };
 }
 
+/** Why a state is what it is; "" if it needs no reason. */
+function reasonText({ reason, webexStatus }: DashboardPerson): string {
+  if (reason === null) return "";
+  const { label } = REASON_WORDING[reason];
+  const hasStatus = reason === "unrecognizedStatus" && webexStatus !== null;
+  return hasStatus ? `${label} “${webexStatus}”` : label;
+}
+
 /** The buttons that show only some states. `onChange` gets the chosen ones; none means all. */
 export function createStateFilter(onChange: (states: readonly PresenceState[]) => void): void {
   const group = elementById("states", HTMLElement);
   const chosen = new Set<PresenceState>();
-  for (const [state, label] of Object.entries(STATE_LABELS) as [PresenceState, string][]) {
+  for (const state of PRESENCE_STATES) {
     const button = createElement(
       "button",
       { type: "button", class: "chip", "aria-pressed": "false", "data-filter": state },
       createIcon(state).svg,
-      label,
+      stateTitle(state),
     );
     button.addEventListener("click", () => {
       if (!chosen.delete(state)) chosen.add(state);
