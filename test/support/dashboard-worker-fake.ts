@@ -167,7 +167,10 @@ export function hourOfSamples(): DashboardSample[] {
   });
 }
 
-type Action = { readonly status: number; readonly body: object };
+interface Action {
+  readonly status: number;
+  readonly body: object;
+}
 
 /**
  * Serves the real page of the dashboard with invented figures, and says what a worker would. For

@@ -99,8 +99,8 @@ describe("dashboard: events and history", () => {
     await fixture.clock.advance(5_000);
     for (const stream of streams) expect(stream.received).to.deep.equal([]);
     await fixture.clock.advance(10_000);
-    // The sample of each 10 s is all that goes on.
-    expect(fixture.clock.pendingTimers).to.equal(1);
+    // The sample of each 10 s, and the file of each minute, are all that goes on.
+    expect(fixture.clock.pendingTimers).to.equal(2);
   });
 
   it("hold one point of the plots for each 10 s of the last hour", async () => {
