@@ -115,6 +115,15 @@ describe("dashboard: events and history", () => {
     expect(samples.at(-1)!.at - samples[0]!.at).to.equal(3_590);
   });
 
+  it("have no point later than the last one, when the system's time was wrong", async () => {
+    await fixture.clock.advance(60_000);
+    fixture.clock.jumpWall(-30_000);
+    await fixture.clock.advance(10_000);
+    const times = (await history()).samples.map(({ at }) => at);
+    expect(times).to.have.length(5);
+    expect(times).to.deep.equal([...times].sort((a, b) => a - b));
+  });
+
   it("count the 429s and changes of the last minute, and show the worst organization", async () => {
     const counts = { perMinuteLimit: 60, lastMinute: 4, total: 9, failed: 0 };
     const ageSeconds = { watchedP50: 20, watchedP95: null };
