@@ -40,6 +40,9 @@ interface OpenDashboard {
 }
 
 const RETRY_INTERVAL_MS = 5_000;
+/** Something may delete the file with the address, as old: programs that tidy log folders do. */
+const FILE_INTERVAL_MS = 60_000;
+const FILE_RETRY_INTERVAL_MS = 10_000;
 const NONCE_BYTES = 16;
 
 /**
@@ -142,13 +145,13 @@ export class Dashboard {
       signal: abort.signal,
     });
     const server = await listen(port, (request) => handler.handle(request));
+    const url = `http://localhost:${port}/?key=${access.key}`;
+    logger.info("To see the dashboard, open this page on this machine.", { url });
     const disposers = [
+      this.#keepFile(`${JSON.stringify({ url, pid })}\n`),
       history.events.on("sampleTaken", (sample) => feed.sendSample(sample)),
       history.start(),
     ];
-    const url = `http://localhost:${port}/?key=${access.key}`;
-    logger.info("To see the dashboard, open this page on this machine.", { url });
-    void file.write(`${JSON.stringify({ url, pid })}\n`);
     return {
       port,
       close: async () => {
@@ -162,6 +165,23 @@ export class Dashboard {
         await removed;
         logger.info("The dashboard is closed.", { port });
       },
+    };
+  }
+
+  #keepFile(text: string): Disposer {
+    const { file, clock } = this.#options;
+    let isDisposed = false;
+    let cancel: Disposer = () => undefined;
+    const write = async (): Promise<void> => {
+      const isWritten = await file.write(text);
+      if (isDisposed) return;
+      const intervalMs = isWritten ? FILE_INTERVAL_MS : FILE_RETRY_INTERVAL_MS;
+      cancel = clock.schedule(intervalMs, () => void write());
+    };
+    void write();
+    return () => {
+      isDisposed = true;
+      cancel();
     };
   }
 

@@ -62,7 +62,9 @@ export class History {
       changesPerMinute: totals.statusChanges - minuteAgo.statusChanges,
     };
     this.#totals = [...this.#totals, totals].slice(-INTERVALS_PER_MINUTE);
-    this.#samples = [...this.#samples, sample].slice(-MAX_SAMPLES);
+    // Plots need ascending times, also where the system's time was corrected backward.
+    const earlier = this.#samples.filter(({ at }) => at < sample.at);
+    this.#samples = [...earlier, sample].slice(-MAX_SAMPLES);
     this.events.emit("sampleTaken", sample);
   }
 }

@@ -121,6 +121,12 @@ class NodeLoopbackServer implements LoopbackServer {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // Pipelined: Node keeps a response for each such request, and does not close it with the
+    // connection, so whoever sends many of them would fill the memory. Browsers send none.
+    if (response.socket === null) {
+      request.socket.destroy();
+      return;
+    }
     this.#inFlight.add(response);
     response.once("close", () => this.#inFlight.delete(response));
     try {

@@ -7,6 +7,7 @@ import { text } from "node:stream/consumers";
 import { expect } from "chai";
 import sinon from "sinon";
 
+import type { Disposer } from "../../src/faults/emitter.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import { faultOf } from "../support/http-fixture.js";
 import {
@@ -121,6 +122,42 @@ describe("LoopbackServer on node:http", () => {
       expect(sent).to.be.within(2 * half.length, 64 * 1024 * 1024);
     } finally {
       socket.destroy();
+      await server.close();
+    }
+  });
+
+  it("keeps nothing of requests that come on a connection before its response", async () => {
+    let open = 0;
+    let handled = 0;
+    const server = await listenOnLoopback(0, async ({ target }) => {
+      handled += 1;
+      if (target === "/") return { kind: "page", status: 200, headers: {}, body: "" };
+      const openStream = (): Disposer => {
+        open += 1;
+        return () => (open -= 1);
+      };
+      return { kind: "events", headers: {}, open: openStream };
+    });
+    try {
+      for (const [version, first] of [
+        ["1.1", "/"],
+        ["1.0", "/"],
+        ["1.1", "/events"],
+      ] as const) {
+        const socket = connect(server.port, "127.0.0.1").resume();
+        const ended = new Promise((resolve) => socket.once("close", resolve));
+        socket.on("error", () => undefined).setTimeout(500, () => socket.destroy());
+        const request = (target: string): string =>
+          `GET ${target} HTTP/${version}\r\nHost: x\r\nConnection: keep-alive\r\n\r\n`;
+        socket.write(request(first) + request("/events").repeat(50));
+        await ended;
+      }
+      expect(handled).to.be.most(3);
+      expect(open).to.equal(0);
+      const began = performance.now();
+      await server.close();
+      expect(performance.now() - began).to.be.lessThan(400);
+    } finally {
       await server.close();
     }
   });

@@ -59,6 +59,14 @@ describe("the dashboard's page", function () {
   const waitForText = (locator: Locator, text: string | RegExp): Promise<void> =>
     locator.filter({ hasText: text }).waitFor(SOON);
 
+  const waitUntil = async (isTrue: () => boolean): Promise<void> => {
+    const deadline = Date.now() + SOON.timeout;
+    while (!isTrue()) {
+      expect(Date.now()).to.be.lessThan(deadline);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+
   it("says the phase in words, and each problem with its remedy, errors first", async () => {
     const warning = problemOf("rateLimited", "warning", "Webex limits the rate.", "Wait.");
     const error = problemOf("adminRoleLost", "error", "The role is lost.", "Give it back.");
@@ -326,5 +334,28 @@ describe("the dashboard's page", function () {
     fake.isKeyRejected = false;
     await lost.waitFor({ state: "hidden", ...SOON });
     await page.locator('[data-testid="person"][data-state="onCall"]').waitFor(SOON);
+  });
+
+  it("has no connection while it is hidden, and shows what is new as soon as it is not", async () => {
+    await open([personOf(0, { state: "available" })]);
+    const setHidden = (isHidden: boolean): Promise<void> =>
+      page.evaluate(
+        `Object.defineProperty(document, "hidden", { value: ${isHidden}, configurable: true });
+         document.dispatchEvent(new Event("visibilitychange"));`,
+      );
+    expect(fake.streamCount).to.equal(1);
+    await setHidden(true);
+    await waitUntil(() => fake.streamCount === 0);
+    // A browser tells a page in the background that it is online, too.
+    await page.evaluate(`dispatchEvent(new Event("online"))`);
+    fake.status = statusOf({ phase: "blocked" });
+    fake.people = [personOf(0, { state: "onCall" })];
+    expect(await page.getByTestId("lost").isVisible()).to.equal(false);
+    const requests = fake.requests.length;
+    await setHidden(false);
+    await waitForText(page.getByTestId("phase"), "Blocked");
+    await page.locator('[data-testid="person"][data-state="onCall"]').waitFor(SOON);
+    expect(fake.streamCount).to.equal(1);
+    expect(fake.requests.slice(requests)).to.include.members(["GET /history", "GET /events"]);
   });
 });

@@ -49,6 +49,8 @@ export class DashboardFixture {
   readonly logger = this.presence.logger;
   readonly loopback = new FakeLoopback();
   readonly files: (string | null)[] = [];
+  /** Whether the file with the address can be written. */
+  canWrite = true;
   readonly polled: (string | null)[] = [];
   readonly statusEvents = new Emitter<StatusEvents>();
   readonly authorizationEvents = new Emitter<AuthorizationEvents>();
@@ -95,8 +97,8 @@ export class DashboardFixture {
     readUsage: () => ({ residentBytes: 50_000_000, cpuSeconds: 1.5 }),
     file: {
       write: (text) => {
-        this.files.push(text);
-        return Promise.resolve(true);
+        if (this.canWrite) this.files.push(text);
+        return Promise.resolve(this.canWrite);
       },
       remove: () => {
         this.files.push(null);

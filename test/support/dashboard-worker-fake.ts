@@ -212,6 +212,11 @@ export class DashboardWorkerFake {
     return `http://localhost:${this.#port}/`;
   }
 
+  /** How many event streams are open. */
+  get streamCount(): number {
+    return this.#sends.size;
+  }
+
   /** Listens, on the same port as before. */
   async listen(): Promise<void> {
     this.#server = await listenOnLoopback(this.#port, (request) =>
@@ -238,7 +243,7 @@ export class DashboardWorkerFake {
 
   publishPeople(): void {
     this.#version += 1;
-    this.#send({ kind: "people", version: this.#version, total: this.people.length });
+    this.#send(this.#peopleEvent());
   }
 
   #send(event: DashboardEvent): void {
@@ -249,6 +254,10 @@ export class DashboardWorkerFake {
     const { status, authorizations, flow } = this;
     const now = new Date(Date.now() + this.clockOffsetMs).toISOString();
     return { kind: "status", now, status, authorizations, flow };
+  }
+
+  #peopleEvent(): DashboardEvent {
+    return { kind: "people", version: this.#version, total: this.people.length };
   }
 
   #respond({ target, method }: LoopbackRequest): LoopbackResponse {
@@ -272,6 +281,7 @@ export class DashboardWorkerFake {
           open: (send) => {
             this.#sends.add(send);
             send(toPrintableJson(this.#statusEvent()));
+            send(toPrintableJson(this.#peopleEvent()));
             return () => this.#sends.delete(send);
           },
         };

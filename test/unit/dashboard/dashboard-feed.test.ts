@@ -99,8 +99,8 @@ describe("dashboard: events and history", () => {
     await fixture.clock.advance(5_000);
     for (const stream of streams) expect(stream.received).to.deep.equal([]);
     await fixture.clock.advance(10_000);
-    // The sample of each 10 s is all that goes on.
-    expect(fixture.clock.pendingTimers).to.equal(1);
+    // The sample of each 10 s, and the file of each minute, are all that goes on.
+    expect(fixture.clock.pendingTimers).to.equal(2);
   });
 
   it("hold one point of the plots for each 10 s of the last hour", async () => {
@@ -113,6 +113,15 @@ describe("dashboard: events and history", () => {
     expect(intervalSeconds).to.equal(10);
     expect(samples).to.have.length(360);
     expect(samples.at(-1)!.at - samples[0]!.at).to.equal(3_590);
+  });
+
+  it("have no point later than the last one, when the system's time was wrong", async () => {
+    await fixture.clock.advance(60_000);
+    fixture.clock.jumpWall(-30_000);
+    await fixture.clock.advance(10_000);
+    const times = (await history()).samples.map(({ at }) => at);
+    expect(times).to.have.length(5);
+    expect(times).to.deep.equal([...times].sort((a, b) => a - b));
   });
 
   it("count the 429s and changes of the last minute, and show the worst organization", async () => {

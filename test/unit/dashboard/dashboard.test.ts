@@ -36,6 +36,22 @@ describe("dashboard", () => {
       expect(fixture.clock.pendingTimers).to.equal(0);
     });
 
+    it("is written to the file again, in case something has kept or deleted it", async () => {
+      fixture.canWrite = false;
+      await fixture.open();
+      expect(isOpen()).to.equal(true);
+      fixture.canWrite = true;
+      await fixture.clock.advance(10_000);
+      expect(fixture.files).to.have.length(1);
+      await fixture.clock.advance(59_000);
+      expect(fixture.files).to.have.length(1);
+      await fixture.clock.advance(1_000);
+      expect(fixture.files).to.deep.equal([fixture.files[0], fixture.files[0]]);
+      await fixture.dashboard.stop();
+      await fixture.clock.advance(120_000);
+      expect(fixture.files.slice(2)).to.deep.equal([null]);
+    });
+
     it("changes with the setting, and the key stays that of the process", async () => {
       await fixture.open();
       const { key } = fixture;

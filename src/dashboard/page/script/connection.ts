@@ -18,6 +18,9 @@ const SILENCE_MS = 30_000;
 /**
  * The page's event stream. When it ends, the page asks for the history until the worker answers,
  * because a browser's `EventSource` does not say whether the key or the worker is the reason.
+ *
+ * A hidden page has none: a browser has six connections to a host for all its windows, and six
+ * streams would leave none for anything else.
  */
 export class Connection {
   readonly events = new Emitter<ConnectionEvents>();
@@ -31,14 +34,16 @@ export class Connection {
   start(): void {
     void this.#connect();
     // Sooner than the next retry.
-    addEventListener("online", () => {
-      if (this.#source === null) void this.#connect();
+    addEventListener("online", () => void this.#connect());
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) this.#disconnect();
+      else void this.#connect();
     });
   }
 
   async #connect(): Promise<void> {
+    if (this.#isConnecting || this.#source !== null || document.hidden) return;
     clearTimeout(this.#retry);
-    if (this.#isConnecting) return;
     this.#isConnecting = true;
     try {
       const response = await fetch("/history", { headers: { accept: "application/json" } });
@@ -54,6 +59,8 @@ export class Connection {
   }
 
   #open(): void {
+    // Hidden meanwhile.
+    if (document.hidden) return;
     const source = new EventSource("/events");
     this.#source = source;
     this.#expectMessage();
@@ -71,13 +78,19 @@ export class Connection {
     this.#silence = setTimeout(() => this.#lose("lost"), SILENCE_MS);
   }
 
-  #lose(state: "lost" | "keyRejected"): void {
+  #disconnect(): void {
     this.#source?.close();
     this.#source = null;
     clearTimeout(this.#silence);
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => void this.#connect(), this.#retryMs);
-    this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
+    this.#retryMs = RETRY_MS;
+  }
+
+  #lose(state: "lost" | "keyRejected"): void {
+    const retryMs = this.#retryMs;
+    this.#disconnect();
+    this.#retry = setTimeout(() => void this.#connect(), retryMs);
+    this.#retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
     this.#setState(state);
   }
 
