@@ -20,7 +20,10 @@ export interface LaunchOptions {
   readonly ownProcessGroup?: boolean;
 }
 
-/** Launches the worker as docs/integration.md says. Without a `pid`, the launch has failed. */
+/**
+ * Launches the worker as docs/integration.md says. Without a `pid`, the launch has failed. Throws a
+ * `ClientError`, `launchFailed`, for the failures that Node.js reports at once.
+ */
 export function spawnWorker(
   manifest: WorkerManifest,
   options: LaunchOptions,
@@ -33,25 +36,34 @@ export function spawnWorker(
     ...(hostPid === null ? [] : [manifest.hostPidArgument, String(hostPid)]),
     ...args,
   ];
-  return spawn(options.command ?? manifest.command, launchArgs, {
-    cwd: manifest.folder,
-    env: { ...process.env, ...env },
-    stdio: ["pipe", "pipe", "pipe"],
-    detached: options.ownProcessGroup ?? false,
-    windowsHide: true,
-  });
+  const command = options.command ?? manifest.command;
+  try {
+    return spawn(command, launchArgs, {
+      cwd: manifest.folder,
+      env: { ...process.env, ...env },
+      stdio: ["pipe", "pipe", "pipe"],
+      detached: options.ownProcessGroup ?? false,
+      windowsHide: true,
+    });
+  } catch (cause) {
+    throw launchFailed(cause as Error, command, manifest);
+  }
 }
 
 /** Why a launch has failed. */
 export async function launchError(
   child: ChildProcessWithoutNullStreams,
-  { folder }: WorkerManifest,
+  manifest: WorkerManifest,
 ): Promise<ClientError> {
   const [cause] = (await once(child, "error")) as [Error];
+  return launchFailed(cause, child.spawnfile, manifest);
+}
+
+function launchFailed(cause: Error, program: string, { folder }: WorkerManifest): ClientError {
   return new ClientError(
     "launchFailed",
     `The worker could not be launched: ${cause.message}. Presence stays unknown until it runs. ` +
-      `Check that this account may run ${child.spawnfile}, and that the folder ${folder} is complete.`,
+      `Check that this account may run ${program}, and that the folder ${folder} is complete.`,
     { cause },
   );
 }
