@@ -17,12 +17,17 @@ import type {
   MessageWriter,
 } from "vscode-jsonrpc/node";
 
-import { Emitter } from "../faults/emitter.js";
 import { FrameBuffer, FrameParser } from "../platform/json-rpc/framing.js";
 import { RpcError } from "./errors.js";
+import { ListenerEmitter } from "./listener-emitter.js";
 
 const REQUEST_CANCELLED = -32800;
 const WRITTEN = Promise.resolve();
+/**
+ * So many received messages may wait for a slow host. Beyond, the worker's output is not read, so
+ * that the worker, which sends the latest states only, waits instead.
+ */
+const MAX_QUEUED = 64;
 
 interface ConnectionEvents {
   readonly notified: { readonly method: string; readonly params: unknown };
@@ -41,7 +46,7 @@ export interface ConnectionOptions {
  * of the event loop for each message.
  */
 export class RpcConnection {
-  readonly events = new Emitter<ConnectionEvents>();
+  readonly events = new ListenerEmitter<ConnectionEvents>();
   readonly #rpc: MessageConnection;
   /** Received messages that wait for their turn. */
   #queued = 0;
@@ -51,7 +56,10 @@ export class RpcConnection {
   constructor(input: Readable, output: Writable, { onWrite }: ConnectionOptions = {}) {
     const openRequests = new Set<unknown>();
     const reader = new FrameReader(input, openRequests, {
-      received: () => (this.#queued += 1),
+      received: () => {
+        this.#queued += 1;
+        if (this.#queued >= MAX_QUEUED) reader.pause();
+      },
       invalid: (text, isFatal) => {
         this.events.emit("protocolError", { error: new Error(text), isFatal });
       },
@@ -61,6 +69,7 @@ export class RpcConnection {
       messageStrategy: {
         handleMessage: (message, next) => {
           this.#queued -= 1;
+          if (this.#queued < MAX_QUEUED) reader.resume();
           const handled = next(message);
           this.#onHandled();
           return handled;
@@ -68,14 +77,7 @@ export class RpcConnection {
       },
     });
     this.#rpc.onNotification((method: string, params: unknown) => {
-      try {
-        this.events.emit("notified", { method, params });
-      } catch (error) {
-        // The library would drop what a listener throws.
-        process.nextTick(() => {
-          throw error;
-        });
-      }
+      this.events.emit("notified", { method, params });
     });
     this.#rpc.listen();
   }
@@ -154,6 +156,7 @@ class FrameReader extends AbstractMessageReader {
     invalid: (reason) => this.#invalid(reason),
   });
   readonly #onData = (chunk: Buffer): void => this.#parser.push(chunk);
+  #isPaused = false;
 
   constructor(input: Readable, openRequests: Set<unknown>, callbacks: ReaderCallbacks) {
     super();
@@ -171,6 +174,17 @@ class FrameReader extends AbstractMessageReader {
   override dispose(): void {
     super.dispose();
     this.#input.off("data", this.#onData);
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#input.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#input.resume();
   }
 
   #handleBody(bytes: Buffer): void {

@@ -21,8 +21,8 @@ export interface LaunchOptions {
 }
 
 /**
- * Launches the worker as docs/integration.md says. Without a `pid`, the launch has failed, and
- * `launchError` tells why; a failure of which Node.js throws the error is a `ClientError` at once.
+ * Launches the worker as docs/integration.md says. Without a `pid`, the launch has failed. Throws a
+ * `ClientError`, `launchFailed`, for the failures that Node.js reports at once.
  */
 export function spawnWorker(
   manifest: WorkerManifest,
@@ -45,8 +45,8 @@ export function spawnWorker(
       detached: options.ownProcessGroup ?? false,
       windowsHide: true,
     });
-  } catch (error) {
-    throw launchFailed(command, manifest, error as Error);
+  } catch (cause) {
+    throw launchFailed(cause as Error, command, manifest);
   }
 }
 
@@ -56,14 +56,14 @@ export async function launchError(
   manifest: WorkerManifest,
 ): Promise<ClientError> {
   const [cause] = (await once(child, "error")) as [Error];
-  return launchFailed(child.spawnfile, manifest, cause);
+  return launchFailed(cause, child.spawnfile, manifest);
 }
 
-function launchFailed(command: string, { folder }: WorkerManifest, cause: Error): ClientError {
+function launchFailed(cause: Error, program: string, { folder }: WorkerManifest): ClientError {
   return new ClientError(
     "launchFailed",
     `The worker could not be launched: ${cause.message}. Presence stays unknown until it runs. ` +
-      `Check that this account may run ${command}, and that the folder ${folder} is complete.`,
+      `Check that this account may run ${program}, and that the folder ${folder} is complete.`,
     { cause },
   );
 }

@@ -66,7 +66,8 @@ export function readManifest(path: string): WorkerManifest {
 function parseManifest(path: string): JsonObject {
   let manifest: unknown;
   try {
-    manifest = JSON.parse(readFileSync(path, "utf8"));
+    // Editors on Windows write a byte order mark.
+    manifest = JSON.parse(readFileSync(path, "utf8").replace(/^\ufeff/, ""));
   } catch (error) {
     const reason = error instanceof SyntaxError ? "it is not JSON" : (error as Error).message;
     throw invalid(path, reason, error);

@@ -1,10 +1,11 @@
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { createInterface } from "node:readline";
 
-import { Emitter, type Subscribable } from "../faults/emitter.js";
+import type { Subscribable } from "../faults/emitter.js";
 import { RpcConnection } from "./connection.js";
 import { ClientError } from "./errors.js";
 import { launchError, spawnWorker, type LaunchOptions } from "./launch.js";
+import { ListenerEmitter } from "./listener-emitter.js";
 import { readManifest, type WorkerManifest } from "./manifest.js";
 import type {
   MethodName,
@@ -80,6 +81,8 @@ export type RequestArguments<M extends MethodName> =
 /** The newest version of the protocol that this client speaks. */
 const PROTOCOL_VERSION = "1.1";
 const STOP_TIMEOUT_MS = 5_000;
+/** How long the rest of a worker's output is read after its exit. */
+const OUTPUT_TIMEOUT_MS = 1_000;
 
 interface Run {
   readonly child: ChildProcessWithoutNullStreams;
@@ -91,7 +94,7 @@ interface Run {
 export class PresenceClient {
   readonly manifest: WorkerManifest;
   readonly #options: PresenceClientOptions;
-  readonly #events = new Emitter<ClientEvents>();
+  readonly #events = new ListenerEmitter<ClientEvents>();
   readonly #restarts: RestartPolicy;
   readonly #subscriptions = new Set<LiveSubscription>();
   /** The number of refreshes under way for each address. */
@@ -99,6 +102,7 @@ export class PresenceClient {
   #run: Run | null = null;
   #exited: Promise<WorkerExit> = Promise.resolve({ code: null, signal: null });
   #restartTimer: NodeJS.Timeout | null = null;
+  /** From `stop` to the next `start`. */
   #isStopping = false;
   #stopCount = 0;
 
@@ -130,8 +134,8 @@ export class PresenceClient {
 
   /**
    * Launches the worker, unless it is running. Resolves when its process exists, which accepts
-   * requests immediately, and when it has answered `introduction`. A worker that `stop` is ending
-   * ends first. Rejects with a `ClientError`, `launchFailed`, or as `request`.
+   * requests immediately, and when it has answered `introduction`. Waits for a worker that is being
+   * stopped. Rejects with a `ClientError`, `launchFailed`, or as `request`.
    */
   async start(): Promise<void> {
     if (this.#isStopping && this.#run !== null) {
@@ -273,8 +277,17 @@ export class PresenceClient {
     this.#run = run;
     // A signal that could not be sent, for example; the exit is what counts.
     child.on("error", () => undefined);
+    // Another process may have inherited the pipes, and keep them open.
+    let outputTimer: NodeJS.Timeout | undefined;
+    child.once("exit", () => {
+      outputTimer = setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, OUTPUT_TIMEOUT_MS);
+    });
     this.#exited = new Promise((resolveExit) => {
       child.once("close", (code, signal) => {
+        clearTimeout(outputTimer);
         void connection.close(exitError({ code, signal })).then(() => {
           const restart = this.#prepareRestart(code, performance.now() - launchedAt);
           resolveExit({ code, signal });
@@ -296,7 +309,13 @@ export class PresenceClient {
     switch (method as keyof NotificationParams) {
       case "presence/changed": {
         const changed = params as NotificationParams["presence/changed"];
-        for (const id of changed.subscriptionIds) run.subscriptions.get(id)?.apply(changed.changes);
+        try {
+          for (const id of changed.subscriptionIds)
+            run.subscriptions.get(id)?.apply(changed.changes);
+        } catch (cause) {
+          this.#events.emit("protocolError", new Error(`Cannot read ${method}.`, { cause }));
+          break;
+        }
         this.#events.emit("presenceChanged", changed);
         break;
       }
@@ -336,7 +355,7 @@ export class PresenceClient {
     const failure = await launched.catch((error: unknown) => error as Error);
     if (!(failure instanceof Error)) return;
     if (!(failure instanceof ClientError)) this.#events.emit("protocolError", failure);
-    else if (failure.code === "launchFailed") {
+    else if (failure.code === "launchFailed" && this.#run === null) {
       this.#scheduleRestart(0);
       this.#events.emit("launchFailed", failure);
     }
@@ -356,14 +375,15 @@ export class PresenceClient {
 
   /** After a restart. If the worker exits meanwhile, the next restart renews it. */
   async #renew(run: Run, subscription: LiveSubscription): Promise<void> {
-    const renewed = await this.#establish(run, subscription).catch((error: unknown) => error);
-    if (this.#run !== run) return;
-    if (!this.#subscriptions.has(subscription))
-      // Nobody waits for it. A worker that refuses is about to end.
-      await this.#unsubscribe(subscription).catch(() => undefined);
-    else if (Array.isArray(renewed)) subscription.apply(renewed as readonly PresenceRecord[]);
-    else if (!(renewed instanceof ClientError))
-      subscription.events.emit("failed", renewed as Error);
+    try {
+      const records = await this.#establish(run, subscription);
+      if (this.#run !== run) return;
+      if (this.#subscriptions.has(subscription)) subscription.apply(records);
+      else await this.#unsubscribe(subscription);
+    } catch (error) {
+      if (this.#run !== run || error instanceof ClientError) return;
+      subscription.events.emit("failed", error as Error);
+    }
   }
 
   async #unsubscribe(subscription: LiveSubscription): Promise<void> {
@@ -376,8 +396,8 @@ export class PresenceClient {
       await run.connection
         .request("presence/unsubscribe", { subscriptionId })
         .catch((error: unknown) => {
-          // With the worker, the subscription has ended, too.
-          if (!(error instanceof ClientError)) throw error;
+          // With the worker, the subscription ends, too.
+          if (!(error instanceof ClientError) && !this.#isStopping) throw error;
         });
     }
   }

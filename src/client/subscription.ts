@@ -1,4 +1,5 @@
-import { Emitter, type Subscribable } from "../faults/emitter.js";
+import type { Subscribable } from "../faults/emitter.js";
+import { ListenerEmitter } from "./listener-emitter.js";
 import type { PresenceRecord } from "./protocol.js";
 
 /** Whom to watch: these addresses, in any spelling, or everyone. */
@@ -27,7 +28,7 @@ export interface Subscription {
 }
 
 export class LiveSubscription implements Subscription {
-  readonly events = new Emitter<SubscriptionEvents>();
+  readonly events = new ListenerEmitter<SubscriptionEvents>();
   readonly records = new Map<string, PresenceRecord>();
   readonly target: SubscriptionTarget;
   readonly #end: () => Promise<void>;

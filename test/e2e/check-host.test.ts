@@ -154,6 +154,22 @@ describe("e2e: check-host", function () {
     rmSync(folder, { recursive: true });
   });
 
+  it("survives a host that prints without end, and ends what a host leaves running", async function () {
+    skipOnWindows(this, NO_SIGNALS);
+    const folder = mkdtempSync(join(tmpdir(), "ucx-odd-hosts-"));
+    const endless = 'for (;;) require("fs").writeSync(1, Buffer.alloc(1 << 20, "x"))';
+    // The folder's name is an argument of the process that is left.
+    const left = `process.on("SIGTERM", () => {}); setInterval(() => {}, 1000)`;
+    const script = `"$0" -e "$1" "$2" & "$0" -e "$3" & sleep 1`;
+    const host = ["sh", "-c", script, process.execPath, left, "{settings}", endless];
+    const { code, report } = await check(folder, host, ["--only", "launch"]);
+    expect(failedIds(report)).to.deep.equal(["launch"]);
+    expect(code).to.equal(1);
+    expect(processesOf(folder)).to.deep.equal([]);
+    expect(readdirSync(folder)).to.deep.equal([]);
+    rmSync(folder, { recursive: true });
+  });
+
   describe("usage", () => {
     let folder = "";
     before(() => {

@@ -1,4 +1,13 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -203,6 +212,70 @@ describe("the client for hosts", function () {
     expect(await client.stop({ timeoutMs: 50 })).to.deep.equal({ code: null, signal: "SIGKILL" });
   });
 
+  it("starts again when it is told to while it stops, and not if it is then stopped", async () => {
+    await create();
+    await client.start();
+    const first = client.pid;
+    let stopped = client.stop();
+    await client.start();
+    expect(await stopped).to.deep.equal({ code: 0, signal: null });
+    expect(client.pid).to.be.a("number").and.not.equal(first);
+    expect(await client.request("presence/get", { uri: "ada" })).to.equal(null);
+
+    stopped = client.stop();
+    const refused = failure(client.start());
+    await Promise.all([stopped, client.stop()]);
+    expect(await refused).to.include({ code: "notRunning" });
+    expect(client.pid).to.equal(null);
+  });
+
+  it("ends a subscription while it stops, also one that is being renewed", async () => {
+    await create();
+    await client.start();
+    const subscription = await client.subscribe({ uris: ["ada"] });
+    client.kill();
+    await next("restarted");
+    await Promise.all([subscription.unsubscribe(), client.stop()]);
+
+    await client.start();
+    const other = await client.subscribe({ uris: ["bo"] });
+    const stopped = client.stop();
+    await other.unsubscribe();
+    await stopped;
+  });
+
+  it("notices an exit although another process keeps the pipes open", async () => {
+    await create();
+    await client.start();
+    const left: number[] = [];
+    client.events.on("stderrLine", (line) => {
+      const [, pid] = /^left (\d+)$/.exec(line) ?? [];
+      if (pid !== undefined) left.push(Number(pid));
+    });
+    const subscription = await client.subscribe({ uris: ["left behind"] });
+    try {
+      await within("stop", client.stop());
+      expect(subscription.records.get("left behind")).to.include({ reason: "notReady" });
+      expect(left).to.have.length(1);
+    } finally {
+      for (const pid of left) process.kill(pid, "SIGKILL");
+    }
+  });
+
+  it("survives a notification that it cannot read", async () => {
+    await create();
+    await client.start();
+    await client.subscribe({ uris: ["ada"] });
+    for (const params of ["", ',"params":{"subscriptionIds":["s1"],"changes":null}']) {
+      const error = next("protocolError");
+      const body = `{"jsonrpc":"2.0","method":"presence/changed"${params}}`;
+      const text = `Content-Length: ${body.length}\r\n\r\n${body}`;
+      client.child!.stdout.emit("data", Buffer.from(text));
+      expect((await error).message).to.contain("presence/changed");
+    }
+    expect(await client.request("presence/get", { uri: "ada" })).to.equal(null);
+  });
+
   it("rejects what is pending when the worker exits, with the code of its exit", async () => {
     await create({ restart: false });
     await client.start();
@@ -292,6 +365,30 @@ describe("the client for hosts", function () {
     } finally {
       process.removeAllListeners("unhandledRejection");
       for (const listener of listeners) process.on("unhandledRejection", listener as () => void);
+    }
+  });
+
+  it("tries again if the worker's program is being replaced", async function () {
+    if (process.platform !== "linux") skip(this, "another system says otherwise that it is busy");
+    const command = join(folder, "node-of-the-test");
+    const place = (): void => {
+      rmSync(command, { force: true });
+      copyFileSync(process.execPath, command);
+      chmodSync(command, 0o755);
+    };
+    place();
+    await create({ command });
+    await client.start();
+    place();
+    const writing = openSync(command, "r+");
+    const failed = next("launchFailed");
+    client.kill();
+    try {
+      expect((await failed).message).to.contain("ETXTBSY");
+      await client.stop();
+      expect(await failure(client.start())).to.include({ code: "launchFailed" });
+    } finally {
+      closeSync(writing);
     }
   });
 

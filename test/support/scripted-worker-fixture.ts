@@ -1,7 +1,8 @@
 /**
  * A worker for tests of its hosts, as the source of a CommonJS program. The file `state` beside it
  * has everybody's state, or "refused": then it refuses subscriptions. The address "silent" gets no
- * response, "changing" changes at once, and "last words" ends the process after the response.
+ * response, "changing" changes at once, "last words" ends the process after the response, and "left behind"
+ * launches a process that keeps the pipes open.
  */
 export const SCRIPTED_WORKER = `
 let received = Buffer.alloc(0);
@@ -23,6 +24,7 @@ const stateOf = () => readFileSync(join(__dirname, "state"), "utf8");
 const handle = ({ id, method, params = {} }) => {
   if (method === "exit") return process.exit(stopping ? 0 : 1);
   if (method === "shutdown") { stopping = true; if (process.env.IGNORE_SHUTDOWN) return; }
+  else if (stopping && id !== undefined) return send({ id, error: { code: -32600, message: "stopping" } });
   if (method === "initialize") introduction = params;
   if (method === "$/cancelRequest") return send({ id: params.id, error: { code: -32800, message: "cancelled" } });
   if (params.uri === "silent") return;
@@ -37,6 +39,11 @@ const handle = ({ id, method, params = {} }) => {
   const subscriptionId = "s" + ++subscriptions;
   send({ id, result: { subscriptionId, records: uris.map((uri) => record(uri, stateOf())) } });
   if (uris.includes("last words")) return process.exit(70);
+  if (uris.includes("left behind")) {
+    const stdio = ["ignore", "inherit", "inherit"];
+    const script = "setTimeout(() => undefined, 30_000)";
+    console.error("left " + require("node:child_process").spawn(process.execPath, ["-e", script], { stdio }).pid);
+  }
   if (!uris.includes("changing")) return;
   const changes = [record("changing", "onCall")];
   send({ method: "presence/changed", params: { subscriptionIds: [subscriptionId], sequence: 1, changes } });

@@ -1,11 +1,7 @@
 // One process of the host under check, in one scenario.
-import {
-  spawn,
-  type ChildProcessWithoutNullStreams,
-  type SpawnOptionsWithoutStdio,
-} from "node:child_process";
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
-import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 
 import { isAlive } from "../../platform/node-process.js";
@@ -24,6 +20,7 @@ const WORKER_END_MS = 2_000;
 /** How long a host is watched that must not launch the worker again. */
 const LINGER_MS = 2_000;
 const STOP_TIMEOUT_MS = 3_000;
+/** Longer lines are cut: nothing of what a host may print has to be kept. */
 const MAX_LINE_LENGTH = 500;
 const ERROR_LINE = /error|exception|fatal|panic/i;
 
@@ -73,17 +70,22 @@ class ScenarioRun {
         .replaceAll("{manifest}", () => manifestPath)
         .replaceAll("{settings}", () => plan.settingsPath),
     );
-    this.#host = launch(program, args, {
-      stdio: "pipe",
-      windowsHide: true,
-      // Ctrl+C then reaches this process only, which ends the host in order.
-      detached: process.platform !== "win32",
-      env: {
-        ...process.env,
-        UCX_PRESENCE_MANIFEST: manifestPath,
-        UCX_PRESENCE_SETTINGS: plan.settingsPath,
-      },
-    });
+    try {
+      this.#host = spawn(program, args, {
+        stdio: "pipe",
+        windowsHide: true,
+        // Ctrl+C then reaches this process only, which ends the host in order.
+        detached: process.platform !== "win32",
+        env: {
+          ...process.env,
+          UCX_PRESENCE_MANIFEST: manifestPath,
+          UCX_PRESENCE_SETTINGS: plan.settingsPath,
+        },
+      });
+    } catch (error) {
+      // Node.js reports some errors at once, such as that of a batch file on Windows.
+      throw new HostLaunchError((error as Error).message, { cause: error });
+    }
     this.#observeHost();
   }
 
@@ -150,10 +152,8 @@ class ScenarioRun {
     if (host.pid !== undefined)
       this.#hostEvents.push({ at: Date.now(), type: "hostLaunched", hostPid: host.pid });
     host.stdin.on("error", () => undefined);
-    createInterface({ input: host.stdout }).on("line", (line) => this.#readLine(line));
-    createInterface({ input: host.stderr }).on("line", (line) => {
-      this.#readErrorLine(line);
-    });
+    readLines(host.stdout, (line) => this.#readLine(line));
+    readLines(host.stderr, (line) => this.#readErrorLine(line));
     host.once("error", (error) => {
       // Also of a signal that could not be sent.
       if (host.pid !== undefined) return;
@@ -189,7 +189,7 @@ class ScenarioRun {
     const isError = ERROR_LINE.test(line);
     if (!isError && this.#hasErrorLine) return;
     this.#hasErrorLine = isError;
-    this.#lastLine = line.slice(0, MAX_LINE_LENGTH);
+    this.#lastLine = line.trimEnd();
   }
 
   #reactedSince(at: number): boolean {
@@ -235,28 +235,36 @@ class ScenarioRun {
 
   #killHost(): void {
     const { pid } = this.#host;
-    if (this.#hasEnded || pid === undefined) return;
+    if (pid === undefined) return;
     try {
-      // With what it has launched.
+      // With what it has launched, also if it has ended itself, as a script does that starts it.
       if (process.platform === "win32") this.#host.kill("SIGKILL");
       else process.kill(-pid, "SIGKILL");
     } catch {
-      // It has just ended.
+      // Nothing is left of it.
     }
   }
 }
 
-/** Errors that Node.js throws, such as that of a batch file on Windows, are `HostLaunchError`s. */
-function launch(
-  program: string,
-  args: readonly string[],
-  options: SpawnOptionsWithoutStdio,
-): ChildProcessWithoutNullStreams {
-  try {
-    return spawn(program, args, options);
-  } catch (error) {
-    throw new HostLaunchError((error as Error).message, { cause: error });
-  }
+/** Calls `handle` with each line, and also with the incomplete last one. */
+function readLines(input: Readable, handle: (line: string) => void): void {
+  let line = "";
+  const append = (text: string): void => {
+    line += text.slice(0, MAX_LINE_LENGTH - line.length);
+  };
+  input.setEncoding("utf8");
+  input.on("data", (text: string) => {
+    const [first = "", ...others] = text.split("\n");
+    append(first);
+    for (const other of others) {
+      handle(line);
+      line = "";
+      append(other);
+    }
+  });
+  input.once("end", () => {
+    if (line !== "") handle(line);
+  });
 }
 
 /** The file to which the scripted workers append. */

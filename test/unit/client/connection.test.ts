@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { PassThrough } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 
 import { expect } from "chai";
 
@@ -44,6 +44,29 @@ describe("client/connection", () => {
     expect(written()).to.equal(frame({ jsonrpc: "2.0", id: 1, method: "worker/status" }));
     connection.notify("exit");
     expect(written()).to.equal(frame({ jsonrpc: "2.0", method: "exit" }));
+  });
+
+  it("reads no more than the host handles, and all of it", async () => {
+    const handled: unknown[] = [];
+    const sent = Array.from({ length: 1_000 }, (_, sequence) => ({ sequence }));
+    let read = 0;
+    function* output(): Generator<Buffer> {
+      for (const params of sent) {
+        read += 1;
+        yield Buffer.from(frame({ jsonrpc: "2.0", method: "presence/changed", params }));
+      }
+    }
+    const slow = new RpcConnection(Readable.from(output(), { highWaterMark: 1 }), toWorker);
+    let mostWaiting = 0;
+    await new Promise<void>((resolve) => {
+      slow.events.on("notified", ({ params }) => {
+        mostWaiting = Math.max(mostWaiting, read - handled.length);
+        if (handled.push(params) === sent.length) resolve();
+      });
+    });
+    expect(handled).to.deep.equal(sent);
+    expect(mostWaiting).to.be.lessThan(100);
+    await slow.close(new Error("closed"));
   });
 
   it("resolves with results in any order, null included, and rejects with errors", async () => {

@@ -32,6 +32,11 @@ describe("client/manifest", () => {
     return readManifest(path);
   }
 
+  it("reads one with a byte order mark", () => {
+    const manifest = { manifestVersion: 1, worker: WORKER };
+    expect(read(`\ufeff${JSON.stringify(manifest)}`).args).to.deep.equal(WORKER.args);
+  });
+
   it("reads the project's own", () => {
     const { folder, command, args, restart } = readManifest("plugin.manifest.json");
     expect({ folder, command, args }).to.deep.equal({
