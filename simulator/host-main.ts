@@ -18,7 +18,7 @@ interface HostArguments {
   readonly addresses: readonly string[];
 }
 
-/** Writes usage errors to stderr and returns null. */
+/** Writes usage errors to stderr and returns null, as `--help` does after writing to stdout. */
 function readArguments(): HostArguments | null {
   try {
     const { values, positionals } = parseArgs({
@@ -27,8 +27,13 @@ function readArguments(): HostArguments | null {
         manifest: { type: "string" },
         settings: { type: "string" },
         "worker-argument": { type: "string", multiple: true },
+        help: { type: "boolean", default: false },
       },
     });
+    if (values.help) {
+      process.stdout.write(USAGE);
+      return null;
+    }
     const { manifest, settings, "worker-argument": workerArguments = [] } = values;
     if (manifest !== undefined && settings !== undefined && positionals.length > 0)
       return {
@@ -41,6 +46,7 @@ function readArguments(): HostArguments | null {
     process.stderr.write(`${(error as Error).message}\n`);
   }
   process.stderr.write(USAGE);
+  process.exitCode = 2;
   return null;
 }
 
@@ -132,8 +138,7 @@ async function run(options: HostArguments): Promise<void> {
 }
 
 const options = readArguments();
-if (options === null) process.exitCode = 2;
-else {
+if (options !== null) {
   await run(options).catch((error: unknown) => {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);

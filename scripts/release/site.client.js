@@ -33,7 +33,7 @@ function loadIndex() {
 function createIndex(documents) {
   const search = new MiniSearch({
     idField: "url",
-    fields: ["title", "page", "text"],
+    fields: ["title", "page", "text", "names"],
     // Names such as WebexPresence.Enable and presence/get are found whole and by their parts.
     tokenize: (text) => [
       ...(text.match(/[\p{L}\p{N}]+/gu) ?? []),
@@ -59,7 +59,7 @@ async function find() {
         prefix: true,
         fuzzy: (term) => (term.length > 4 ? 0.2 : false),
         combineWith: "AND",
-        boost: { title: 4, page: 2 },
+        boost: { title: 4, page: 2, names: 3 },
         boostDocument: (url) => documents.get(url).weight,
       })
       .map(({ id, terms }) => ({ ...documents.get(id), terms }));

@@ -235,7 +235,9 @@ export class GrantStore {
   async #read(): Promise<void> {
     try {
       await this.#saveUnsaved();
-      this.#setState({ kind: "ready", fault: null, ...(await readContent(this.#store)) });
+      const content = await readContent(this.#store);
+      if (this.#state.kind === "ready") logForeignChanges(this.#logger, this.#state, content);
+      this.#setState({ kind: "ready", fault: null, ...content });
     } catch (error) {
       throw this.#handleFailure(error);
     }
@@ -333,6 +335,21 @@ export class GrantStore {
 function isSameState(a: GrantStoreState, b: GrantStoreState): boolean {
   if (a.kind !== b.kind || a.fault?.message !== b.fault?.message) return false;
   return a.kind !== "ready" || b.kind !== "ready" || fingerprint(a) === fingerprint(b);
+}
+
+/** What this process writes is in `before` already. A renewal keeps `grantedAt`. */
+function logForeignChanges(logger: Logger, before: StoredContent, after: StoredContent): void {
+  const isIndexReadable = !after.unreadableAccounts.includes(INDEX_ACCOUNT);
+  for (const { orgId } of before.grants) {
+    const isLeft = after.grants.some((grant) => grant.orgId === orgId);
+    if (isLeft || !isIndexReadable || after.unreadableOrgIds.includes(orgId)) continue;
+    logger.info("Another process has removed an authorization from the keychain.", { orgId });
+  }
+  for (const { orgId, grantedAt } of after.grants) {
+    if (before.grants.some((grant) => grant.orgId === orgId && grant.grantedAt === grantedAt))
+      continue;
+    logger.info("Another process has stored an authorization in the keychain.", { orgId });
+  }
 }
 
 /** Logs each unreadable record once. The status logs whether the keychain can be reached. */

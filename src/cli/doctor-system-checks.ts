@@ -8,7 +8,7 @@ import { proxyFor } from "../platform/http-agents.js";
 import { readProductDocument, version, nodeProcess } from "../platform/node-process.js";
 import type { Http } from "../ports/http.js";
 import { SETTING_KEYS } from "../settings/keys.js";
-import { likelyApiUrl } from "../webex/api-address.js";
+import { DEFAULT_API_URL, likelyApiUrl } from "../webex/api-address.js";
 import { failed, ok, skipped, warning, type Check, type Finding } from "./doctor-finding.js";
 import type { Session } from "./session.js";
 import { formatDuration } from "./terminal/text.js";
@@ -145,7 +145,7 @@ async function checkDns(session: NetworkSession, webex: URL): Promise<Finding> {
       return failed({
         code: "nameNotResolved",
         message: `${subject}: DNS did not answer within ${DNS_TIMEOUT_MS / 1000} s.`,
-        hint: "Check the DNS servers of this machine.",
+        hint: dnsHint(session, proxy),
       });
     }
     const shown = addresses.slice(0, 3).map(({ address }) => address);
@@ -155,9 +155,19 @@ async function checkDns(session: NetworkSession, webex: URL): Promise<Finding> {
     return failed({
       code: "nameNotResolved",
       message: `${subject}: the name could not be resolved (${code}).`,
-      hint: "Check the DNS servers of this machine. If it uses a proxy to reach the internet, set WebexPresence.Proxy.",
+      hint: dnsHint(session, proxy),
     });
   }
+}
+
+/** Its first sentence names the setting that the name is from, because it may be misspelled. */
+function dnsHint({ settings }: NetworkSession, proxy: URL | null): string {
+  const servers = "the DNS servers of this machine";
+  if (proxy !== null)
+    return `Check the host name in WebexPresence.Proxy (or in HTTPS_PROXY) and ${servers}.`;
+  const subject =
+    settings.apiUrl === DEFAULT_API_URL ? servers : `WebexPresence.ApiUrl and ${servers}`;
+  return `Check ${subject}. If it uses a proxy to reach the internet, set WebexPresence.Proxy.`;
 }
 
 function checkTls(

@@ -63,7 +63,10 @@ export function webexChecks(session: CheckedSession, signal: AbortSignal): Check
     check: (organization: Organization) => Finding | Promise<Finding>,
   ): Promise<CheckResult> => {
     const organizations = listOrganizations();
-    if (organizations.length === 0) return skipped("not checked: no organization is authorized");
+    if (organizations.length === 0) {
+      if (session.grantStore.state.kind !== "ready") return KEYCHAIN_UNREADABLE;
+      return skipped("not checked: no organization is authorized");
+    }
     return Promise.all(
       organizations.map(async (organization) => {
         const { orgId, orgName } = organization;

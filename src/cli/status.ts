@@ -261,10 +261,11 @@ function lastSweepText(
   { lastSweep, sweepProgress }: OrganizationOfAnyVersion,
   now: number,
 ): string {
-  if (sweepProgress !== null) return `in progress, ${sweepProgress.persons} so far`;
-  if (lastSweep === null) return "none yet";
+  if (lastSweep === null)
+    return sweepProgress === null ? "none yet" : `in progress, ${sweepProgress.persons} so far`;
   const endedAt = Date.parse(lastSweep.startedAt) + lastSweep.seconds * 1000;
-  return `${formatDuration(now - endedAt)} ago, took ${lastSweep.seconds.toFixed(1)} s`;
+  const ended = `${formatDuration(now - endedAt)} ago, took ${lastSweep.seconds.toFixed(1)} s`;
+  return sweepProgress === null ? ended : `${ended}; now at ${sweepProgress.persons}`;
 }
 
 function agesText({ ageSeconds: { watchedP50, watchedP95 } }: OrganizationOfAnyVersion): string {

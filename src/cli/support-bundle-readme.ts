@@ -61,7 +61,10 @@ export function readmeText(parts: ReadmeParts): string {
     "",
     ...(lastRecord === null
       ? wrap("The log since the last start contains no error and no warning.", WIDTH, 2)
-      : ["The last error, or else warning, of the log since the last start:", lastRecord]),
+      : [
+          "The last error, or else warning, of the log since the last start (it may have ended):",
+          lastRecord,
+        ]),
     "",
     "HOW TO READ IT",
     "",

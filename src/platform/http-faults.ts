@@ -33,11 +33,9 @@ type Reason =
   | "installation"
   | "other";
 
-const DNS_HINT =
-  "Check this machine's DNS; if it reaches the internet through a proxy, set WebexPresence.Proxy.";
+/** Servers that no setting names. */
+const CISCO_SERVER = /(^|\.)(webexapis|webex)\.com(:\d+)?$/;
 const RESET_HINT = "If this persists, check the firewall and the proxy.";
-const FIREWALL_HINT =
-  "Check the firewall and the proxy: the worker must be able to open HTTPS connections to Webex.";
 const NETWORK_HINT = "Check this machine's network connection.";
 /**
  * Translates an error of the network stack. Of axios's errors only code and message of the root
@@ -59,7 +57,7 @@ export function networkFault(error: unknown, request: RequestContext): Fault {
     const { text, hint } = explainTlsError(handshake);
     return unreachable(isProxyAtFault ? "proxy" : "tls", text, hint, cause);
   }
-  const [reason, text, hint] = explain(code, message, peer, request.responseStarted);
+  const [reason, text, hint] = explain(code, message, peer, request);
   if (!isProxyAtFault) return unreachable(reason, text, hint, cause);
   return unreachable("proxy", text, proxyHint(reason), cause);
 }
@@ -67,6 +65,17 @@ export function networkFault(error: unknown, request: RequestContext): Fault {
 /** The server, and the proxy through which it was reached. */
 function nameTarget({ target, proxy }: RequestContext): string {
   return proxy === null ? target : `${target} (through the proxy ${proxy})`;
+}
+
+/** The setting that the server's address is from comes first: it may be misspelled. */
+function dnsHint({ target }: RequestContext): string {
+  const setting = CISCO_SERVER.test(target) ? "" : "WebexPresence.ApiUrl and ";
+  return `Check ${setting}this machine's DNS; if it reaches the internet through a proxy, set WebexPresence.Proxy.`;
+}
+
+function firewallHint({ target }: RequestContext): string {
+  const setting = CISCO_SERVER.test(target) ? "" : "WebexPresence.ApiUrl, ";
+  return `Check ${setting}the firewall and the proxy. The worker must be able to open HTTPS connections to Webex.`;
 }
 
 function failedAtProxy({ proxy, isProxyReached }: RequestContext): boolean {
@@ -77,21 +86,21 @@ function explain(
   code: string,
   message: string,
   peer: string,
-  responseStarted: boolean,
+  request: RequestContext,
 ): readonly [Reason, string, string] {
   switch (code) {
     case "ENOTFOUND":
     case "EAI_AGAIN":
     case "EAI_FAIL":
-      return ["dns", `The name of ${peer} could not be resolved (${code}).`, DNS_HINT];
+      return ["dns", `The name of ${peer} could not be resolved (${code}).`, dnsHint(request)];
     case "ECONNREFUSED":
-      return ["refused", `${peer} refused the connection.`, FIREWALL_HINT];
+      return ["refused", `${peer} refused the connection.`, firewallHint(request)];
     case "EHOSTUNREACH":
     case "ENETUNREACH":
     case "EADDRNOTAVAIL":
       return ["noRoute", `There is no route to ${peer} (${code}).`, NETWORK_HINT];
     case "ETIMEDOUT":
-      return ["timeout", `${peer} did not respond in time.`, FIREWALL_HINT];
+      return ["timeout", `${peer} did not respond in time.`, firewallHint(request)];
     case "ECONNRESET":
     case "ECONNABORTED":
     case "EPIPE":
@@ -101,7 +110,7 @@ function explain(
       const handshake = message.includes("before secure TLS connection")
         ? " during the TLS handshake"
         : "";
-      const moment = responseStarted ? " in the middle of a response" : handshake;
+      const moment = request.responseStarted ? " in the middle of a response" : handshake;
       return ["reset", `${peer} closed the connection${moment}.`, RESET_HINT];
     }
   }
@@ -150,7 +159,7 @@ export function silenceFault(request: RequestContext, silenceTimeoutMs: number):
 
 function timeoutFault(request: RequestContext, failure: string): Fault {
   if (!failedAtProxy(request))
-    return unreachable("timeout", `${nameTarget(request)} ${failure}`, FIREWALL_HINT);
+    return unreachable("timeout", `${nameTarget(request)} ${failure}`, firewallHint(request));
   const text = `The proxy ${request.proxy} ${failure}`;
   return unreachable("timeout", text, proxyHint("timeout"));
 }

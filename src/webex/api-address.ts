@@ -1,6 +1,6 @@
 import { asFault, Fault } from "../faults/fault.js";
 
-const DEFAULT_API_URL = "https://webexapis.com/v1";
+export const DEFAULT_API_URL = "https://webexapis.com/v1";
 const CISCO_HOST = /^webexapis\.com$|(^|\.)webex\.com$/;
 const VERSION = /^v\d+(\.\d+)*$/i;
 const RESOURCES = ["people", "organizations", "authorize", "access_token", "device"];

@@ -131,8 +131,11 @@ describe("e2e: the command line: doctor", function () {
   it("fails if Webex is unreachable", async () => {
     await authorize();
     await harness.writeSettings("WebexPresence.ApiUrl=http://127.0.0.1:1/v1");
-    const { code, finding } = await runDoctor();
+    const { code, finding, conclusion } = await runDoctor();
     expect(code).to.equal(1);
+    expect(conclusion?.text).to.equal(
+      "Presence does not work until this machine can connect to Webex: check WebexPresence.ApiUrl, the firewall and the proxy.",
+    );
     expect(finding("TLS").state).to.equal("failed");
     expect(finding("TLS").message).to.include("refused");
     expect(finding("clock").state).to.equal("skipped");
@@ -167,6 +170,12 @@ describe("e2e: the command line: doctor", function () {
     expect(code).to.equal(1);
     expect(finding("proxy").state).to.equal("failed");
     expect(finding("TLS").state).to.equal("skipped");
+
+    await harness.writeSettings("WebexPresence.Proxy=http://proxy.invalid:3128");
+    const { conclusion } = await runDoctor();
+    expect(conclusion?.text).to.equal(
+      "Presence does not work until this machine can resolve names: check the host name in WebexPresence.Proxy (or in HTTPS_PROXY) and the DNS servers of this machine.",
+    );
   });
 
   it("waits for the keychain if it has the password of the proxy", async function () {
@@ -285,5 +294,7 @@ describe("e2e: the command line: doctor", function () {
     expect(code).to.equal(1);
     expect(keychain).to.include({ state: "failed" });
     expect(keychain?.hint).to.match(/unlock/i);
+    const scopes = value.checks.find(({ name }) => name === "scopes");
+    expect(scopes?.message).to.equal("not checked: the keychain cannot be read");
   });
 });

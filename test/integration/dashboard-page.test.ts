@@ -78,7 +78,9 @@ describe("the dashboard's page", function () {
     expect(text).to.include("The role is lost.").and.to.include("What to do: Give it back.");
     expect(text).to.match(/Error\s+since \d\d:\d\d:\d\d/);
     const phase = page.getByTestId("phase");
-    expect(await phase.innerText()).to.include("Polling Webex, with problems");
+    expect(await phase.innerText())
+      .to.include("Polling Webex, with problems")
+      .and.to.include("reports 2 problems: what to do is below.", "not all limit presence");
     for (const [value, words] of [
       ["blocked", /Blocked: somebody has to act/],
       ["disabled", /Presence is off.*everybody's presence is unknown/s],

@@ -227,5 +227,6 @@ describe("AxiosHttp connections", () => {
   it("reports a name that does not exist", async () => {
     const fault = await expectUnreachable(get("https://name.invalid/"), "dns");
     expect(fault.message).to.contain("name.invalid could not be resolved");
+    expect(fault.hint, "which setting has the name").to.match(/^Check WebexPresence\.ApiUrl and /);
   });
 });

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -262,5 +263,20 @@ describe("reference host", () => {
     expect(
       () => new ReferenceHost({ manifestPath: join(folder, "other.json"), settingsPath: "x" }),
     ).to.throw("not a plugin manifest");
+  });
+});
+
+describe("the program of the reference host", () => {
+  it("prints its usage: on stdout if it is asked for, on stderr if something is missing", () => {
+    for (const [args, code, stream] of [
+      [["--help"], 0, "stdout"],
+      [[], 2, "stderr"],
+    ] as const) {
+      const argv = ["build/simulator/host-main.js", ...args];
+      const result = spawnSync(process.execPath, argv, { encoding: "utf8", timeout: 10_000 });
+      expect(result.status).to.equal(code);
+      expect(result[stream]).to.match(/^Usage: /);
+      expect(result.stdout + result.stderr).to.equal(result[stream]);
+    }
   });
 });

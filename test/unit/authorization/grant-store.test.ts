@@ -137,6 +137,31 @@ describe("grant store", () => {
     expect(states).to.have.length(1);
   });
 
+  it("logs once which authorizations another process stores and removes, and not its own", async () => {
+    await harness.grantStore.start();
+    await harness.grantStore.storeGrant(grantOf(orgA, "a", 0));
+    const { grantStore: other } = await harness.otherProcess();
+    const logged = async (): Promise<unknown[]> => {
+      harness.logger.records.splice(0);
+      await harness.clock.advance(120_000);
+      return harness.logger.records.map(({ message, fields }) => [message, fields]);
+    };
+    expect(await logged()).to.deep.equal([]);
+    await other.storeGrant(grantOf(orgB, "b", 0));
+    await other.removeGrant(orgA);
+    expect(await logged()).to.deep.equal([
+      ["Another process has removed an authorization from the keychain.", { orgId: orgA }],
+      ["Another process has stored an authorization in the keychain.", { orgId: orgB }],
+    ]);
+    const renewed = { ...grantOf(orgB, "b2", 0), grantedAt: ready().grants[0]!.grantedAt };
+    await other.storeGrant(renewed);
+    expect(await logged(), "a renewal").to.deep.equal([]);
+    await other.storeGrant({ ...renewed, grantedAt: renewed.grantedAt + DAY });
+    expect(await logged(), "authorized again").to.have.length(1);
+    await harness.store.inner.set(grantAccount(orgB), "{");
+    expect((await logged()).join(), "unreadable").not.to.include("removed");
+  });
+
   it("notices an expected change within 2 s, and reads as seldom as before after 30 s", async () => {
     await harness.grantStore.start();
     harness.grantStore.expectChange();

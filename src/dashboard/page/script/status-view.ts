@@ -185,7 +185,7 @@ export function describePhase({ phase, problems, organizations }: WorkerStatus):
       return {
         tone: "caution",
         title: "Polling Webex, with problems",
-        text: `The worker reads the presence of ${asked}, but ${formatQuantity(count, "problem keeps", "problems keep")} it from being complete.`,
+        text: `The worker asks Webex for the presence of ${asked}, and reports ${formatQuantity(count, "problem", "problems")}: what to do is below.`,
       };
     }
   }
