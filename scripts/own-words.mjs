@@ -5,10 +5,12 @@ import { join } from "node:path";
 
 import ts from "typescript";
 
+import { personNames } from "./person-names.mjs";
+
 /** In paths, and in what HTTP and proxies say of themselves. */
 const TECHNICAL_WORDS = `
   AppData Data Documents Library Local Logs LocalLow Program Files ProgramData Roaming Users Volumes
-  Windows System32 etc home local mnt opt private root run share srv state tmp usr var
+  Windows System32 bin etc home lib local mnt opt private root run share srv state tmp usr var
   Apache IIS Microsoft HTTPAPI nginx openresty squid tinyproxy Varnish HAProxy Envoy istio Zscaler
   BlueCoat Fortinet FortiGate Sophos Cisco Umbrella Imagicle Webex Squid Proxy Gateway Firewall
   Access Denied Forbidden Unauthorized Required Authentication Error Bad Request Found Moved
@@ -17,7 +19,7 @@ const TECHNICAL_WORDS = `
 `;
 
 /**
- * In literals and identifiers, without comments, sorted, a word a line.
+ * In literals and identifiers, without comments and names of persons, sorted, a word a line.
  *
  * @param {string} folder The sources.
  */
@@ -37,8 +39,9 @@ export async function ownWords(folder) {
     visit(ts.createSourceFile(path, text, ts.ScriptTarget.Latest));
     for (const word of wordsIn(path)) words.add(word);
   }
+  const kept = [...words].filter((word) => !personNames.has(word));
   // The order of bytes, as no locale decides it.
-  return `${[...words].sort().join("\n")}\n`;
+  return `${kept.sort().join("\n")}\n`;
 }
 
 function wordsIn(text) {

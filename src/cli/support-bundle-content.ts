@@ -166,7 +166,8 @@ function knownOfSystem(): Known {
   for (const text of [...users, USER, LOGNAME, USERNAME, SUDO_USER])
     if (text !== undefined && text !== null && !isServiceAccount(text))
       known.replaced.push({ kind: "user", text });
-  known.replaced.push({ kind: "host", text: hostname() });
+  // A container can be named after its service.
+  if (!isServiceAccount(hostname())) known.replaced.push({ kind: "host", text: hostname() });
   for (const name of PROXY_VARIABLES) addUrl(known, process.env[name] ?? "");
   return known;
 }
@@ -176,7 +177,8 @@ function addUrl(known: Known, url: string): void {
   if (!URL.canParse(url)) return;
   const { hostname: name, host, username, password } = new URL(url);
   known.kept.push(host, name);
-  if (username !== "") known.replaced.push({ kind: "user", text: decodeText(username) });
+  const user = decodeText(username);
+  if (user !== "" && !isServiceAccount(user)) known.replaced.push({ kind: "user", text: user });
   if (password === "") return;
   known.replaced.push({ kind: "secret", text: decodeText(password) });
   known.secrets.push(new Secret(decodeText(password)));

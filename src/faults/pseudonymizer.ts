@@ -42,7 +42,11 @@ export class Pseudonymizer {
   constructor({ vocabulary, replaced = [], kept = [] }: PseudonymizerOptions) {
     this.#vocabulary = vocabulary;
     const isLongEnough = (text: string): boolean => text.length >= MIN_KNOWN_LENGTH;
-    const known = replaced.filter(({ text }) => isLongEnough(text));
+    const ownWords = new Set([...vocabulary].map(fold));
+    const known = replaced.filter(
+      // In the product's own messages, the placeholder of such a password would tell what it is.
+      ({ kind, text }) => isLongEnough(text) && !(kind === "secret" && ownWords.has(fold(text))),
+    );
     this.#replaced = new Map(known.map(({ kind, text }) => [fold(text), kind]));
     this.#kept = new Set(kept.filter(isLongEnough).map(fold));
     this.#known = knownTexts([...known.map(({ text }) => text), ...kept.filter(isLongEnough)]);
@@ -66,6 +70,9 @@ export class Pseudonymizer {
 
   /** A copy of a JSON value. Strings and names of members become what `text` makes of them. */
   value(value: unknown, member = ""): unknown {
+    // A code that a person types can be a number.
+    if (typeof value === "number" && kindOf(member) === "secret")
+      return this.#placeholder("secret", String(value));
     if (typeof value === "string") return this.#member(member, value);
     if (typeof value !== "object" || value === null) return value;
     if (Array.isArray(value)) return value.map((item) => this.value(item, member));
@@ -75,14 +82,16 @@ export class Pseudonymizer {
   }
 
   #member(name: string, value: string): string {
-    const [, kind] = MEMBER_KINDS.find(([names]) => names.test(name)) ?? [];
+    const kind = kindOf(name);
     if (kind === undefined || value === "") return this.text(value);
     // What the worker's own log has masked.
     return MASKED.test(value) ? value : this.#placeholder(kind, value);
   }
 
   #knownText({ 0: text, groups = {} }: RegExpMatchArray): string {
-    const { folder, user = "", phone, address } = groups;
+    const { folder, user = "", phone, address, label, member = "", value = "", secret } = groups;
+    if (label !== undefined) return this.#unknown(label) + this.#member(member, value);
+    if (secret !== undefined) return this.#placeholder("secret", secret);
     if (folder !== undefined) return folder + (isServiceAccount(user) ? user : USER);
     if ((phone ?? address) !== undefined) return this.#placeholder("address", text);
     const folded = fold(text);
@@ -178,19 +187,28 @@ const KEPT_FORM = new RegExp(
     String.raw`\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?`,
     String.raw`[±~]?\d{1,9}(?:\.\d{1,9})?(?:ms|s|min|h|B|KB|MB|GB|KiB|MiB|GiB|%)?`,
     String.raw`v?\d{1,5}(?:\.\d{1,5}){2}(?:-[a-z]{1,6}\.?\d{0,3})?`,
+    // Releases of the UCX Suite.
+    String.raw`\d{4}\.(?:Winter|Spring|Summer|Autumn|Fall)\.\d{1,2}`,
     String.raw`\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?`,
     String.raw`\[?(?=[0-9a-f]*:)(?=[a-f:]*\d)[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}\]?(?::\d{1,5})?`,
     // Tracking IDs of Webex, which Cisco's support asks for.
-    String.raw`[A-Z][A-Z0-9]{1,15}_[0-9A-Fa-f-]{8,60}(?:_\d{1,9}){0,2}`,
+    String.raw`(?!\w*(?:SECRET|TOKEN|KEY|PASS|CODE))[A-Z][A-Z0-9]{1,15}_[0-9A-Fa-f-]{8,60}(?:_\d{1,9}){0,2}`,
     // Codes of errors that Node.js and OpenSSL define.
     String.raw`(?:ERR|HPE|EAI|CERT|UNABLE|SELF|DEPTH)(?:_[A-Z0-9]{2,20}){1,6}`,
   ].join("|")})$`,
 );
 /** Numbers, also with a unit, and single letters. */
 const KEPT_WORD = /^(?:\d{1,9}(?:ms|s|min|h|B|KB|MB|GB|x)?|[A-Za-z_])$/;
-/** Accounts of services, which are no persons. */
+/**
+ * Accounts of services, which are no persons. Those that are words of the product would besides
+ * become placeholders in each of its messages.
+ */
 const SERVICE_ACCOUNT =
-  /^(root|daemon|nobody|system|local ?system|(nt authority\\)?(system|local service|network service)|public|default|all users|administrator)$/i;
+  /^(root|daemon|nobody|system|local ?system|(nt authority\\)?(system|local service|network service)|public|default|all users|administrator|admin|user|service|proxy|server|client|host|worker|node|ucx|webex|presence|ucx-webex-presence|imagicle|localhost|log|status)$/i;
+
+function kindOf(member: string): ReplacedKind | undefined {
+  return MEMBER_KINDS.find(([names]) => names.test(member))?.[1];
+}
 
 /** Whether an account is that of a service, and names no person. */
 export function isServiceAccount(name: string): boolean {
@@ -231,6 +249,9 @@ function knownTexts(texts: readonly string[]): RegExp {
       ? []
       : [String.raw`(?<![\p{L}\p{N}])(?:${literals.join("|")})(?![\p{L}\p{N}])`]),
     String.raw`(?<folder>[\\/](?:home|Users|Documents and Settings)[\\/]+)(?<user>[^\\/:*?"<>|\r\n]+)`,
+    // In JSON that is cut off, or that is a string of JSON.
+    String.raw`(?<label>"(?<member>[a-z_]{2,40})\\*"\s{0,9}:\s{0,9}\\*")(?<value>(?:[^"\\]|\\+(?![\\"]))*)`,
+    String.raw`(?<=[?&](?:key|state|nonce|[\w-]{0,40}(?:token|verifier|code))=|(?:password|passwd|pwd|secret)=)(?<secret>[^\s&"'<>[\]\\]+)`,
     // Also with characters that atoms do not contain (RFC 5322, 3.2.3), from where a word begins.
     String.raw`(?<![^\s"<>,;()[\]])(?<address>[^\s"<>,;()[\]]{1,64}(?:${AT.source})[^\s"<>,;()[\]]{1,255})`,
     String.raw`(?<phone>(?:tel:\+?|\+)\d[\d ().\/-]{6,24}\d)`,
