@@ -2,6 +2,7 @@ import { asFault, type Fault } from "../faults/fault.js";
 import { mapStack } from "../platform/source-positions.js";
 import { CommandConsole } from "./terminal/console.js";
 import { CommandInput, UsageError } from "./terminal/input.js";
+import { exitProcess } from "./terminal/process-exit.js";
 
 /** 0: success, 1: failure, 2: usage error. */
 export type ExitCode = 0 | 1 | 2;
@@ -31,6 +32,11 @@ export interface CommandContext {
 
 /** As shells report a process that SIGINT ended. */
 const INTERRUPTED = 130;
+/**
+ * How long a stopped command may take to end processes and remove files. Signals come repeatedly: a
+ * shell and the system send one each when a terminal is closed, and people press Ctrl+C again.
+ */
+const CLEANUP_MS = 3_000;
 
 /** Runs a command, reports its failure, and exits the process once all output is written. */
 export async function runCommand(
@@ -44,9 +50,14 @@ export async function runCommand(
   const stopSignals: NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
   // Listening to a signal that the platform does not know throws.
   if (process.platform === "win32") stopSignals.push("SIGBREAK");
+  let abortedAt = 0;
+  signal.addEventListener("abort", () => (abortedAt = performance.now()), { once: true });
   for (const name of stopSignals) {
     process.on(name, () => {
-      if (signal.aborted) process.exit(INTERRUPTED);
+      if (signal.aborted) {
+        const remainingMs = abortedAt + CLEANUP_MS - performance.now();
+        setTimeout(() => exitProcess(INTERRUPTED), Math.max(0, remainingMs));
+      }
       abort.abort();
     });
   }
@@ -58,7 +69,7 @@ export async function runCommand(
     reportFailure(error, console),
   );
   clearInterval(keepAlive);
-  process.stdout.write("", () => process.exit(code));
+  process.stdout.write("", () => exitProcess(code));
 }
 
 function reportFailure(error: unknown, console: CommandConsole): ExitCode {

@@ -1,15 +1,31 @@
-import { mkdir, utimes, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdir, readdir, readFile, readlink, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
+
 import { expect } from "chai";
 
 import type { Problem } from "../../src/supervisor/status.js";
-import { CliHarness, STOPPED } from "../support/cli-harness.js";
+import { CliHarness, STOPPED, type CliRun } from "../support/cli-harness.js";
 import { requireTool } from "../support/required-tool-fixture.js";
 import { skipOnWindows } from "../support/windows-fixture.js";
 import { statusFixture } from "../support/status-fixture.js";
 
 // eslint-disable-next-line no-control-regex -- styles
 const STYLE = /\u001b\[[\d;]+m/;
+
+async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await delay(20);
+    }
+  }
+}
 
 describe("e2e: the command line: terminals and pipes", function () {
   this.timeout(30_000);
@@ -145,6 +161,63 @@ describe("e2e: the command line: terminals and pipes", function () {
       expect(stdout.endsWith("\u001b[?25h\u001b[?1049l")).to.equal(true);
       // Nothing but the screen.
       expect(stdout.startsWith("\u001b[?1049h")).to.equal(true);
+    });
+  });
+
+  describe("ends", () => {
+    const SIZE = { columns: 80, rows: 20 };
+
+    beforeEach(function () {
+      skipOnWindows(this, "only Unix gives a program a terminal through script");
+      requireTool(this, "script", "bsdutils");
+    });
+
+    /** The command that runs in a terminal. */
+    const commandIn = (run: CliRun): Promise<number> =>
+      eventually(async () => {
+        const tasks = `/proc/${run.pid}/task/${run.pid}/children`;
+        const [pid = ""] = (await readFile(tasks, "utf8")).split(" ");
+        expect(await readFile(`/proc/${pid}/cmdline`, "utf8")).to.include("cli.cjs");
+        return Number(pid);
+      });
+
+    it("in order if its terminal is closed", async () => {
+      const statusFile = join(harness.folder, "exit-status");
+      const temporary = join(harness.folder, "tmp");
+      await mkdir(temporary);
+      for (const args of [status("--watch"), ["watch", "ada@example.com"]]) {
+        const terminal = { ...SIZE, statusFile };
+        const run = harness.launchInTerminal(args, terminal, { TMPDIR: temporary });
+        await run.waitForOutput(/q quit/);
+        void run.stop("SIGKILL");
+        // SIGHUP: Node.js itself would abort.
+        await eventually(async () => expect(await readFile(statusFile, "utf8")).to.equal("129\n"));
+        expect(await readdir(temporary)).to.deep.equal([]);
+        await rm(statusFile);
+      }
+    });
+
+    it("without leaving files if it is stopped twice", async () => {
+      const run = harness.launch(["watch"], null, { TMPDIR: harness.folder });
+      await run.waitForOutput(/reading its settings/);
+      void run.stop("SIGINT");
+      await delay(20);
+      expect((await run.stop("SIGINT")).code).to.equal(0);
+      const files = await readdir(harness.folder);
+      expect(files.filter((name) => name.startsWith("ucx-"))).to.deep.equal([]);
+    });
+
+    it("reads keys, and shows everything, after a shell has stopped it for a while", async () => {
+      const run = harness.launchInTerminal(status("--watch"), SIZE);
+      await run.waitForOutput(/q quit/);
+      const pid = await commandIn(run);
+      process.kill(pid, "SIGSTOP");
+      await promisify(execFile)("stty", ["-F", await readlink(`/proc/${pid}/fd/0`), "sane"]);
+      process.kill(pid, "SIGCONT");
+      // eslint-disable-next-line no-control-regex -- opens the screen
+      await run.waitForOutput(/q quit[^]*\u001b\[\?1049h[^]*q quit/);
+      run.type("q");
+      expect((await run.ended()).code).to.equal(0);
     });
   });
 });

@@ -176,10 +176,17 @@ export class CliHarness {
     return this.#start(command, { ...this.env, ...variables }, input);
   }
 
-  /** Launches a command in a pseudoterminal with colors (`script` of util-linux). */
+  /**
+   * Launches a command in a pseudoterminal with colors (`script` of util-linux). To close it, kill
+   * the run; the command's exit status is then in `statusFile`, as a shell reports it.
+   */
   launchInTerminal(
     args: readonly string[],
-    { columns, rows }: { readonly columns: number; readonly rows: number },
+    {
+      columns,
+      rows,
+      statusFile,
+    }: { readonly columns: number; readonly rows: number; readonly statusFile?: string },
     variables: NodeJS.ProcessEnv = {},
   ): CliRun {
     // A shell may set COLUMNS itself, so what it launches sets the variables.
@@ -187,7 +194,11 @@ export class CliHarness {
     const launched = [process.execPath, CLI, ...args, "--settings", this.settingsPath];
     const words = ["env", ...settings, ...launched];
     const quoted = words.map((word) => `'${word}'`).join(" ");
-    const command = `stty cols ${columns} rows ${rows}; exec ${quoted}`;
+    const launch =
+      statusFile === undefined
+        ? `exec ${quoted}`
+        : `trap '' HUP; ${quoted}; echo $? > ${statusFile}`;
+    const command = `stty cols ${columns} rows ${rows}; ${launch}`;
     // With CI set, Node reports a terminal without colors.
     const { CI: _ci, ...env } = this.env;
     const inTerminal = ["script", "-qec", command, "/dev/null"] as const;

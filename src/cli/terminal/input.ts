@@ -3,6 +3,7 @@ import type { ReadStream } from "node:tty";
 import type { Disposer } from "../../faults/emitter.js";
 import { Fault } from "../../faults/fault.js";
 import { decodePiped } from "./piped-text.js";
+import { enterRawMode } from "./raw-mode.js";
 
 export type LineInput =
   | { readonly kind: "line"; readonly text: string }
@@ -66,7 +67,7 @@ export class CommandInput {
     const output = this.#promptOutput;
     output.write(prompt);
     this.#editor.startLine(echo);
-    input.setRawMode(true);
+    const leaveRawMode = enterRawMode(input);
     input.setEncoding("utf8");
     return this.#receive((chunk) => {
       const { echo: echoed, outcome } = this.#editor.feed(chunk?.toString() ?? END_KEY);
@@ -74,7 +75,7 @@ export class CommandInput {
       if (outcome.kind === "cancelled") return cancelledFault();
       return outcome.kind === "line" ? outcome.text : null;
     }).finally(() => {
-      input.setRawMode(false);
+      leaveRawMode();
       output.write("\n");
     });
   }

@@ -2,6 +2,7 @@ import { StringDecoder } from "node:string_decoder";
 import type { ReadStream } from "node:tty";
 
 import type { Disposer } from "../../faults/emitter.js";
+import { enterRawMode } from "./raw-mode.js";
 
 type KeyName =
   | "up"
@@ -68,11 +69,15 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   S: "previousState",
   "?": "help",
 };
-/** One key: an escape sequence (ECMA-48), which may be incomplete at the end, or a character. */
+/**
+ * One key: an escape sequence (ECMA-48; with two brackets, a function key of the Linux console),
+ * which may be incomplete at the end, or a character.
+ */
+const TOKEN =
+  // eslint-disable-next-line no-control-regex -- terminals send these
+  /\u001b(?:\[(?:\[[A-E]|[\u0030-\u003f]*[\u0020-\u002f]*(?:[\u0040-\u007e]|$))|O(?:[A-Za-z]|$))?|[^]/gu;
 // eslint-disable-next-line no-control-regex -- terminals send these
-const TOKEN = /\u001b(?:\[[\d;?]*(?:[A-Za-z~]|$)|O(?:[A-Za-z]|$))?|[^]/gu;
-// eslint-disable-next-line no-control-regex -- terminals send these
-const INCOMPLETE = /^\u001b(?:\[[\d;?]*|O)?$/;
+const INCOMPLETE = /^\u001b(?:\[\[?|\[[\u0030-\u003f]*[\u0020-\u002f]*|O)?$/;
 /** A terminal sends an escape sequence at once. After that time, it was the key Esc. */
 const ESCAPE_TIMEOUT_MS = 100;
 
@@ -127,7 +132,10 @@ export function commandOf(key: Key): Command | null {
   }
 }
 
-/** Reports keys. Until disposed, the terminal does not echo them. */
+/**
+ * Reports keys. Until disposed, the terminal does not echo them. When the terminal is closed, that
+ * is the key `interrupt`.
+ */
 export function onKeys(input: ReadStream, listener: (key: Key) => void): Disposer {
   const parser = new KeyParser();
   // A character may arrive in pieces.
@@ -141,12 +149,13 @@ export function onKeys(input: ReadStream, listener: (key: Key) => void): Dispose
       for (const key of parser.flush()) listener(key);
     }, ESCAPE_TIMEOUT_MS);
   };
-  input.setRawMode(true);
-  input.on("data", handleData);
+  const handleEnd = (): void => listener({ name: "interrupt" });
+  const leaveRawMode = enterRawMode(input);
+  input.on("data", handleData).on("end", handleEnd).on("error", handleEnd);
   return () => {
     clearTimeout(timer);
-    input.off("data", handleData);
-    input.setRawMode(false);
+    input.off("data", handleData).off("end", handleEnd).off("error", handleEnd);
+    leaveRawMode();
     input.pause();
   };
 }

@@ -2,6 +2,7 @@ import { writeSync } from "node:fs";
 import type { WriteStream } from "node:tty";
 
 import { hasColors, terminalSize } from "./capabilities.js";
+import { onContinue } from "./raw-mode.js";
 import { toPrintableStyled } from "./text.js";
 
 const ENTER_ALTERNATE_SCREEN = "\u001b[?1049h\u001b[?25l\u001b[2J";
@@ -22,14 +23,19 @@ export interface ScreenSize {
 /**
  * Opens a terminal's alternate screen. Drawing writes only the lines that differ, so that nothing
  * flickers. When the process exits, whatever the reason except SIGKILL, the terminal is restored.
+ * `onErased` is to draw everything: the terminal has another size, or a shell has used it.
  */
-export function openScreen(output: TerminalOutput, onResize: () => void) {
+export function openScreen(output: TerminalOutput, onErased: () => void) {
   let isOpen = true;
   let lastFrame: readonly string[] | null = null;
   const handleResize = (): void => {
     lastFrame = null;
-    onResize();
+    onErased();
   };
+  const stopListening = onContinue(() => {
+    output.write(ENTER_ALTERNATE_SCREEN);
+    handleResize();
+  });
   const screen = {
     /** Excludes the last column, which erasing to the end of the line would clear. */
     get size(): ScreenSize {
@@ -57,6 +63,7 @@ export function openScreen(output: TerminalOutput, onResize: () => void) {
       isOpen = false;
       process.off("exit", screen.close);
       output.off("resize", handleResize);
+      stopListening();
       try {
         // Synchronously, because an exiting process does not wait for its streams.
         writeSync(output.fd, END_FRAME + LEAVE_ALTERNATE_SCREEN);

@@ -38,6 +38,14 @@ describe("cli/terminal/keys", () => {
 
   it("takes no letter of another key's sequence for a key", () => {
     expect(keysIn("\u001b[1;5F", "\u001bOQ", "\u001b[15~", "\u001b[?1;2c")).to.deep.equal([]);
+    // The mouse, kitty's, and function keys of the Linux console.
+    for (const sequence of ["[<0;10;10M", "[97;1:3u", "[>0;1c", "[[A", "[[E"]) {
+      expect(keysIn(`\u001b${sequence}f`), sequence).to.deep.equal(["f"]);
+      for (let at = 2; at < sequence.length; at += 1)
+        expect(keysIn(`\u001b${sequence.slice(0, at)}`, `${sequence.slice(at)}f`)).to.deep.equal([
+          "f",
+        ]);
+    }
     expect(keysIn("\u001b["), "an incomplete one").to.deep.equal([]);
   });
 
