@@ -1,6 +1,11 @@
-import { once } from "node:events";
-import http, { createServer, request as httpRequest, type IncomingMessage } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { EventEmitter, once } from "node:events";
+import http, {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+} from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { text } from "node:stream/consumers";
 
@@ -95,6 +100,44 @@ describe("LoopbackServer on node:http", () => {
     }
   });
 
+  for (const [code, fault] of [
+    ["EADDRINUSE", { code: "portInUse", isReserved: false }],
+    ["EACCES", { code: "portInUse", isReserved: true }],
+    ["EMFILE", { code: "defect", isReserved: undefined }],
+  ] as const)
+    it(`tells a taken port, and one that the system has reserved, from other failures: ${code}`, async () => {
+      const refusing = Object.assign(new EventEmitter(), {
+        listen: () => refusing.emit("error", Object.assign(new Error(code), { code })),
+      });
+      const createServer = sinon.stub(http, "createServer").returns(refusing as unknown as Server);
+      try {
+        const { code: found, data } = await faultOf(listen(8468));
+        expect({ code: found, isReserved: data.isReserved }).to.deep.equal(fault);
+      } finally {
+        createServer.restore();
+      }
+    });
+
+  it("gives the place of the connection that has sent nothing for longest to the 33rd", async () => {
+    const server = await listen();
+    const idle: Socket[] = [];
+    try {
+      for (let count = 0; count < 32; count += 1) {
+        const socket = connect(server.port, "127.0.0.1");
+        idle.push(socket);
+        await once(socket, "connect");
+      }
+      const [oldest, ...others] = idle as [Socket, ...Socket[]];
+      const closed = once(oldest.resume(), "close");
+      expect((await send(server.port, "GET", "/")).statusCode).to.equal(200);
+      await closed;
+      expect(others.map(({ closed: isClosed }) => isClosed)).to.not.include(true);
+    } finally {
+      for (const socket of idle) socket.destroy();
+      await server.close();
+    }
+  });
+
   it("disconnects a client that leaves more than 1 MiB of events unread", async () => {
     const half = "x".repeat(512 * 1024);
     let sent = 0;
@@ -116,10 +159,11 @@ describe("LoopbackServer on node:http", () => {
       const sending = setInterval(() => {
         send(half);
         sent += half.length;
+        if (sent > 64 * 1024 * 1024) onDispose();
       }, 1);
       await disposed;
       clearInterval(sending);
-      expect(sent).to.be.within(2 * half.length, 64 * 1024 * 1024);
+      expect(sent, "otherwise, it never ends").to.be.within(2 * half.length, 64 * 1024 * 1024);
     } finally {
       socket.destroy();
       await server.close();

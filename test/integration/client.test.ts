@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 import { expect } from "chai";
 
@@ -63,10 +63,10 @@ describe("the client for hosts", function () {
   const next = <Name extends keyof ClientEvents>(name: Name): Promise<ClientEvents[Name]> =>
     within(
       name,
-      new Promise((resolve) => {
+      new Promise((resolveNext) => {
         const off = client.events.on(name, (payload) => {
           off();
-          resolve(payload);
+          resolveNext(payload);
         });
       }),
     );
@@ -143,6 +143,48 @@ describe("the client for hosts", function () {
     expect(second.records.get("bo")).to.include({ state: "unknown" });
   });
 
+  it("ends a subscription while the new worker is being asked for it", async () => {
+    await create();
+    await client.start();
+    const subscription = await client.subscribe({ uris: ["ada"] });
+    setState("away");
+    client.kill();
+    await next("restarted");
+    const notified = next("notified");
+    await subscription.unsubscribe();
+    expect(await notified).to.deep.include({ params: { subscriptionId: "s1" } });
+    expect(subscription.records.get("ada")).to.include({ state: "unknown" });
+  });
+
+  it("launches the worker with the arguments that the manifest and the host name", async () => {
+    await create();
+    const argumentsOf = async () =>
+      (await client.request("worker/status")) as unknown as { readonly argv: readonly string[] };
+    await client.start();
+    const settings = ["--settings", resolve("Presence.ini")];
+    expect((await argumentsOf()).argv).to.deep.equal([
+      ...[...settings, "--host-pid", String(process.pid)],
+    ]);
+    await client.stop();
+    await create({ hostPid: null, args: ["--secret-store", "memory"] });
+    await client.start();
+    expect((await argumentsOf()).argv).to.deep.equal([...settings, "--secret-store", "memory"]);
+  });
+
+  it("waits as long as the manifest says before it launches the worker again", async () => {
+    await create({}, { delaysSeconds: [0.3, 0.02] });
+    await client.start();
+    for (const delaySeconds of [0.3, 0.02]) {
+      const exited = next("exited");
+      client.kill();
+      expect((await exited).restart).to.include({ delaySeconds });
+      const exitedAt = performance.now();
+      await next("restarted");
+      // Timers of Node.js may be early by less than a millisecond.
+      expect(performance.now() - exitedAt).to.be.at.least(delaySeconds * 1_000 - 5);
+    }
+  });
+
   it("says of a subscription that the new worker refused it", async () => {
     await create();
     await client.start();
@@ -193,6 +235,16 @@ describe("the client for hosts", function () {
     const crashed = next("exited");
     client.kill();
     expect((await crashed).restart).to.include({ attempt: 1 });
+    // Now rather than later, and not twice.
+    await client.start();
+    const { pid } = client;
+    let restarts = 0;
+    client.events.on("restarted", () => (restarts += 1));
+    await new Promise((resolveWait) => setTimeout(resolveWait, 40));
+    expect([client.pid, restarts]).to.deep.equal([pid, 0]);
+    const again = next("exited");
+    client.kill();
+    await again;
     expect(await client.stop()).to.deep.equal({ code: null, signal: "SIGKILL" });
     // Twice the time after which the restart would have come.
     await new Promise((resolve) => setTimeout(resolve, 40));
@@ -209,7 +261,9 @@ describe("the client for hosts", function () {
     await create({ env: { IGNORE_SHUTDOWN: "1" } });
     await client.start();
     await client.request("presence/get", { uri: "ada" });
+    const exited = next("exited");
     expect(await client.stop({ timeoutMs: 50 })).to.deep.equal({ code: null, signal: "SIGKILL" });
+    expect((await exited).restart).to.equal(null);
   });
 
   it("starts again when it is told to while it stops, and not if it is then stopped", async () => {
@@ -279,8 +333,12 @@ describe("the client for hosts", function () {
   it("rejects what is pending when the worker exits, with the code of its exit", async () => {
     await create({ restart: false });
     await client.start();
+    const abort = new AbortController();
+    const cancelled = failure(client.refresh("silent", { signal: abort.signal }));
     const pending = failure(client.refresh("silent"));
-    expect([...client.refreshing]).to.deep.equal(["silent"]);
+    abort.abort();
+    expect(await cancelled).to.include({ code: -32800 });
+    expect([...client.refreshing], "the other one goes on").to.deep.equal(["silent"]);
     const poll = await failure(client.request("worker/poll"));
     expect(poll).to.be.instanceOf(ClientError).with.property("code", "workerExited");
     expect(poll?.message).to.contain("exit code 70");
@@ -390,6 +448,19 @@ describe("the client for hosts", function () {
     } finally {
       closeSync(writing);
     }
+  });
+
+  it("reports a response to no request, and keeps the worker", async () => {
+    await create();
+    await client.start();
+    const { pid } = client;
+    const error = next("protocolError");
+    const body = '{"jsonrpc":"2.0","id":77,"result":null}';
+    const frame = `Content-Length: ${body.length}\r\n\r\n${body}`;
+    client.child!.stdout.emit("data", Buffer.from(frame));
+    expect((await error).message).to.include("responded to no request");
+    expect(await client.request("presence/get", { uri: "ada" })).to.equal(null);
+    expect(client.pid).to.equal(pid);
   });
 
   it("kills and restarts a worker whose output is not the protocol", async () => {

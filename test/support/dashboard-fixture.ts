@@ -2,10 +2,15 @@ import type { AuthorizationEvents, FlowView } from "../../src/authorization/flow
 import { Dashboard } from "../../src/dashboard/dashboard.js";
 import type { DashboardServices } from "../../src/dashboard/dashboard-services.js";
 import { Emitter } from "../../src/faults/emitter.js";
-import type { LoopbackPage, LoopbackRequest } from "../../src/ports/loopback-server.js";
+import type {
+  ListenOnLoopback,
+  LoopbackPage,
+  LoopbackRequest,
+} from "../../src/ports/loopback-server.js";
 import type { MetricFamily } from "../../src/ports/metrics.js";
 import type {
   OrganizationStatus,
+  Problem,
   StatusEvents,
   WorkerStatus,
 } from "../../src/supervisor/status.js";
@@ -57,6 +62,7 @@ export class DashboardFixture {
   /** Of the last request of metrics. */
   families: readonly MetricFamily[] = [];
   phase: WorkerStatus["phase"] = "polling";
+  problems: Problem[] = [];
   organizations: OrganizationStatus[] = [organizationStatus("org-1")];
   flow: FlowView | null = null;
   begin: (signal: AbortSignal) => Promise<FlowView> = () =>
@@ -65,6 +71,8 @@ export class DashboardFixture {
     this.polled.push(orgId);
     return { accepted: true, nextPossibleAt: "2026-01-01T00:00:01.000Z" };
   };
+  listen: ListenOnLoopback = this.loopback.listen;
+  removeFile: () => Promise<void> = () => Promise.resolve();
   readonly services: DashboardServices = {
     status: {
       events: this.statusEvents,
@@ -80,7 +88,7 @@ export class DashboardFixture {
   };
   readonly dashboard = new Dashboard({
     services: this.services,
-    listen: this.loopback.listen,
+    listen: (port, handler) => this.listen(port, handler),
     readAsset: (name) =>
       Promise.resolve(
         name.endsWith(".html")
@@ -102,7 +110,7 @@ export class DashboardFixture {
       },
       remove: () => {
         this.files.push(null);
-        return Promise.resolve();
+        return this.removeFile();
       },
     },
     pid: 4711,
@@ -115,7 +123,7 @@ export class DashboardFixture {
     return {
       phase: this.phase,
       enabled: true,
-      since: "2026-01-01T00:00:00.000Z",
+      since: "2026-01-01T00:00:05.000Z",
       version: "1.2.3",
       startedAt: "2026-01-01T00:00:00.000Z",
       pid: 4711,
@@ -125,7 +133,7 @@ export class DashboardFixture {
         loadedAt: null,
         values: { "WebexPresence.StaleAfterSeconds": 180 },
       },
-      problems: [],
+      problems: this.problems,
       organizations: this.organizations,
     };
   }
@@ -160,6 +168,11 @@ export class DashboardFixture {
       ...{ method, target, body },
       headers: await this.#headers(headers, cookie),
     });
+  }
+
+  /** The headers of any response, also of an event stream. */
+  async headersOf(target: string, headers: Record<string, string> = {}): Promise<object> {
+    return this.loopback.headersOf(DASHBOARD_PORT, target, await this.#headers(headers));
   }
 
   async stream(): Promise<FakeEventStream> {

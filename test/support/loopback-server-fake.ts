@@ -73,6 +73,15 @@ export class FakeLoopback {
     return stream;
   }
 
+  /** Of a page or an event stream, which is not opened. */
+  async headersOf(
+    port: number,
+    target: string,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Readonly<Record<string, string>>> {
+    return (await this.#handle(port, { target, headers })).headers;
+  }
+
   async #handle(
     port: number,
     request: Partial<LoopbackRequest>,

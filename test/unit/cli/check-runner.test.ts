@@ -1,3 +1,5 @@
+import { getEventListeners } from "node:events";
+
 import { expect } from "chai";
 
 import { runSideBySide, type CheckProgress } from "../../../src/cli/check-runner.js";
@@ -90,6 +92,26 @@ describe("cli/doctor: checks side by side", () => {
     expect(progress).to.have.length(count);
   });
 
+  it("names what runs in the order of the list, whatever started first", async () => {
+    const [a, b, c] = [
+      new ControlledCheck("a"),
+      new ControlledCheck("b", ["a"]),
+      new ControlledCheck("c"),
+    ];
+    const progress: CheckProgress[] = [];
+    const running = runSideBySide([a, b, c], never, {
+      onProgress: (each) => progress.push(each),
+    });
+    await turns();
+    a.end();
+    await turns();
+    await turns();
+    expect(progress.at(-1)).to.deep.equal({ running: ["b", "c"], done: 1, total: 3 });
+    b.end();
+    c.end();
+    await running;
+  });
+
   it("hands a check the findings of those that it names, and goes on after one that throws", async () => {
     const checks: Check[] = [
       {
@@ -128,6 +150,20 @@ describe("cli/doctor: checks side by side", () => {
     await turns();
     expect(next.isRunning).to.equal(false);
     expect(reported).to.deep.equal([]);
+    expect(getEventListeners(abort.signal, "abort")).to.deep.equal([]);
+  });
+
+  it("runs nothing if it was cancelled before, and says so at once", async () => {
+    const check = new ControlledCheck("a");
+    const error: unknown = await runSideBySide([check], AbortSignal.abort()).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(error).to.be.instanceOf(Fault).and.to.include({ code: "cancelled" });
+    await turns();
+    expect(check.isRunning).to.equal(false);
+    const { signal } = new AbortController();
+    await runSideBySide([{ name: "b", run: () => ok("b") }], signal);
+    expect(getEventListeners(signal, "abort")).to.deep.equal([]);
   });
 
   it("sends no more requests at a time than allowed, in their order", async () => {

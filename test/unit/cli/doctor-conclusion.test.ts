@@ -110,6 +110,15 @@ describe("cli/doctor: the conclusion", () => {
       ],
     ],
     [
+      "a client that an unlikely address has nothing to do with",
+      [warn("settings", "unlikelyApiUrl"), NO_CLIENT],
+      [
+        "Presence will work as soon as the client ID and client secret of the Webex integration are stored.",
+        "clientNotConfigured",
+        STORE,
+      ],
+    ],
+    [
       "DNS, before proxy, TLS and client",
       [NO_CLIENT, NO_TRUST, NO_PROXY, NO_NAME],
       [
@@ -175,6 +184,15 @@ describe("cli/doctor: the conclusion", () => {
       ],
     ],
     [
+      "an authorization that Webex refuses",
+      [failure("grant", "grantRefused"), SKIPPED],
+      [
+        "Presence does not work until a Full Admin authorizes the integration.",
+        "grantRefused",
+        AUTHORIZE,
+      ],
+    ],
+    [
       "a Webex that does not answer",
       [failure("grant", "webexError", "Check status.webex.com; or ask."), SKIPPED],
       ["Presence does not work until Webex answers: check status.webex.com; or ask.", "webexError"],
@@ -194,6 +212,14 @@ describe("cli/doctor: the conclusion", () => {
       [
         "Presence of Beta does not work until a Full Admin has authorized it: give that administrator the Full Admin role back in Control Hub (Management > Users > the user > Administrator roles), or have another Full Admin authorize.",
         "adminRoleLost",
+      ],
+    ],
+    [
+      "a role that could not be asked for",
+      [failure("role", "webexError", "Check status.webex.com.")],
+      [
+        'Presence will work as soon as "role" no longer fails: check status.webex.com.',
+        "webexError",
       ],
     ],
     [
@@ -242,6 +268,15 @@ describe("cli/doctor: the conclusion", () => {
         context.commandFor("status"),
       ],
     ],
+    [
+      "a worker that is blocked",
+      [warn("worker", "workerBlocked")],
+      [
+        "Presence will work as soon as the worker is no longer blocked.",
+        "workerBlocked",
+        context.commandFor("status"),
+      ],
+    ],
   ] as const satisfies readonly (readonly [string, readonly NamedFinding[], Expected])[]) {
     it(`names ${what}`, () => expectConclusion(findings, false, expected));
   }
@@ -278,6 +313,10 @@ describe("cli/doctor: the conclusion", () => {
     expect(conclude([fine, ...addresses, WRONG_CLOCK], context)).to.deep.equal({
       ...{ works: true, code: null, command: null },
       text: "Presence works, with limits: other addresses cannot be reached; the clock is wrong.",
+    });
+    expect(conclude([fine, warn("worker", "workerNotAsked")], context)).to.deep.include({
+      works: true,
+      text: "Presence works, with limits: the worker takes up to a minute to notice it.",
     });
     const unlikely = warn("settings", "unlikelyApiUrl");
     expect(conclude([fine, unlikely], context).works, "an unlikely address that answers").to.equal(

@@ -77,4 +77,29 @@ describe("cli/terminal/person-filter", () => {
     filter.search = "zoë";
     expect(filter.matchesIn(searchable(records))).to.have.length(1);
   });
+
+  it("follows the state that is chosen, and people who are renamed", () => {
+    const filter = new PersonFilter();
+    const uris = (persons: readonly PresenceRecord[]) =>
+      filter.matchesIn(searchable(persons)).map(({ uri }) => uri.slice(0, 3));
+    filter.state = "available";
+    expect(uris(records)).to.deep.equal(["bwe", "Unn"]);
+    filter.state = "onCall";
+    expect(uris(records)).to.deep.equal(["zoe", "ada"]);
+    filter.state = null;
+    filter.search = "weber";
+    expect(uris(records)).to.deep.equal(["bwe"]);
+    const renamed = [person("Björn Schmidt", "bweber@north.example"), ...records.slice(1)];
+    filter.search = "schmidt";
+    expect(uris(records)).to.deep.equal([]);
+    expect(uris(renamed)).to.deep.equal(["bwe"]);
+    filter.search = "weber schm";
+    expect(uris(records), "renamed back").to.deep.equal([]);
+  });
+
+  it("keeps no more of a paste than can be the name of somebody", () => {
+    const filter = new PersonFilter();
+    filter.search = "x".repeat(100_000);
+    expect(filter.search).to.have.length(200);
+  });
 });

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { link, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -65,6 +65,17 @@ describe("the log of a support bundle", () => {
     expect(await linesOf(older[0])).to.deep.equal(["b"]);
   });
 
+  it("reads a file once that the worker renames while the files are being opened", async () => {
+    await open({ "worker.log": [START, "a"], "worker.2.log": ["b"] });
+    await log?.close();
+    // Under its new name, it is what it was under the old one.
+    await link(join(folder, "worker.log"), join(folder, "worker.1.log"));
+    log = await LogFolder.open(folder);
+    const { lastStart, older } = await log.divide(MUCH);
+    expect(await linesOf(lastStart)).to.deep.equal([START, "a"]);
+    expect(older.map(({ name }) => name)).to.deep.equal(["worker.2.log"]);
+  });
+
   it("keeps beginning and end, and the newest of older records, and says what it cuts", async () => {
     const lines = Array.from({ length: 100 }, (_, at) => record(`number ${at}`));
     const files = await open({
@@ -95,6 +106,20 @@ describe("the log of a support bundle", () => {
       expect((await linesOf(lastStart))[0]).to.equal(START);
       expect(await findLastLine(lastStart!, '"level":"error"')).to.equal(record("last", "error"));
       expect(await findLastLine(lastStart!, "nowhere")).to.equal(null);
+      await files.close();
+    }
+  });
+
+  it("finds a start that lies across the end of a chunk", async () => {
+    const phrase = '"message":"The worker is starting."';
+    const begin = START.slice(0, START.indexOf(phrase));
+    for (const overlap of [1, 16, phrase.length - 1]) {
+      // So many bytes from the beginning of the phrase to the end of the file.
+      const size = 256 * 1024 + overlap;
+      const filler = "x".repeat(size - (START.length - begin.length) - 2);
+      const files = await open({ "worker.log": [record("before"), START, filler] });
+      const { hasStart, older } = await files.divide(MUCH);
+      expect([hasStart, older.length], `${overlap} bytes`).to.deep.equal([true, 1]);
       await files.close();
     }
   });
@@ -131,6 +156,9 @@ describe("the log of a support bundle", () => {
   it("is empty without a folder", async () => {
     log = await LogFolder.open(join(folder, "none"));
     expect(await log.divide(MUCH)).to.deep.equal({ lastStart: null, older: [], hasStart: false });
+    await writeFile(join(folder, "file"), "");
+    log = await LogFolder.open(join(folder, "file"));
+    expect(log.unreadable).to.deep.equal([]);
     log = await LogFolder.open(null);
     expect((await log.divide(MUCH)).lastStart).to.equal(null);
   });

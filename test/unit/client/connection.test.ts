@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { PassThrough, Readable } from "node:stream";
 
 import { expect } from "chai";
@@ -91,6 +91,14 @@ describe("client/connection", () => {
     );
     receive({ jsonrpc: "2.0", id: 0, result: "late" });
     expect(await call).to.equal("late");
+    const used = new AbortController();
+    const answered = connection.request("presence/get", {}, used.signal);
+    written();
+    receive({ jsonrpc: "2.0", id: 1, result: 1 });
+    await answered;
+    used.abort();
+    expect(written(), "of a request that has its result").to.equal("");
+    expect(getEventListeners(used.signal, "abort")).to.deep.equal([]);
     const refused = await failure(connection.request("presence/get", {}, controller.signal));
     expect(refused).to.be.instanceOf(RpcError).with.property("code", -32800);
     expect(written()).to.equal("");
@@ -126,6 +134,25 @@ describe("client/connection", () => {
     expect(notified).to.deep.equal(names);
     expect(await answered).to.equal(1);
     expect(await pending).to.include({ message: "The worker has exited." });
+  });
+
+  it("is of no effect once it is closed, and leaves the streams alone", async () => {
+    await connection.close(new Error("The worker has exited."));
+    await connection.close(new Error("Another reason."));
+    written();
+    const refused = await failure(connection.request("a"));
+    expect(refused).to.include({ message: "The worker has exited." });
+    connection.notify("exit");
+    expect(written()).to.equal("");
+    expect(fromWorker.listenerCount("data")).to.equal(0);
+  });
+
+  it("takes no offence at a pipe that breaks, because the exit of the worker follows", () => {
+    toWorker.destroy(new Error("EPIPE"));
+    const pending = failure(connection.request("a"));
+    return connection.close(new Error("The worker has exited.")).then(async () => {
+      expect(await pending).to.include({ message: "The worker has exited." });
+    });
   });
 
   it("reports output that is not the protocol as fatal", () => {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { type SinonFakeTimers, useFakeTimers } from "sinon";
+import sinon from "sinon";
 
 import type { PresenceRecord } from "../../../src/client/protocol.js";
 import { refreshPresence, type RefreshOptions } from "../../../src/client/refresh.js";
@@ -7,52 +7,50 @@ import { refreshPresence, type RefreshOptions } from "../../../src/client/refres
 const NOW = Date.parse("2026-11-27T10:00:00.000Z");
 
 describe("client/refresh", () => {
-  let clock: SinonFakeTimers;
+  let clock: sinon.SinonFakeTimers;
 
   beforeEach(() => {
-    clock = useFakeTimers({ now: NOW, toFake: ["Date", "performance"] });
+    clock = sinon.useFakeTimers({ now: NOW, toFake: ["Date", "performance"] });
   });
   afterEach(() => clock.restore());
 
-  /** Whether an answer counts that took `tookMs`, and was confirmed then, counted from the call. */
-  async function isFresh(
-    confirmedMs: number | null,
-    tookMs: number,
-    options: RefreshOptions = {},
-  ): Promise<boolean> {
-    const observedAt =
-      confirmedMs === null ? null : new Date(Date.now() + confirmedMs).toISOString();
-    const get = (): Promise<PresenceRecord> => {
+  /** `observedAfterMs`: when Webex confirmed the record, after the call; null = never. */
+  const refresh = (observedAfterMs: number | null, tookMs: number, options: RefreshOptions = {}) =>
+    refreshPresence(() => {
       clock.tick(tookMs);
+      const observedAt =
+        observedAfterMs === null ? null : new Date(NOW + observedAfterMs).toISOString();
       return Promise.resolve({ observedAt } as PresenceRecord);
-    };
-    const refreshed = await refreshPresence(get, options);
-    expect(refreshed.tookMs).to.equal(tookMs);
-    return refreshed.isFresh;
-  }
+    }, options);
 
-  it("asks for presence that is not older than now, and waits as long as the worker does", async () => {
-    const asked: object[] = [];
+  for (const [what, isFresh, observedAfterMs, tookMs, options] of [
+    ["confirmed after the call", true, 40, 50],
+    ["confirmed in the millisecond of the call", true, 0, 50],
+    ["confirmed before the call", false, -1, 50],
+    ["confirmed never", false, null, 50],
+    ["as old as it may be", true, -5_000, 1, { maxAgeSeconds: 5 }],
+    ["a millisecond older than it may be", false, -5_001, 1, { maxAgeSeconds: 5 }],
+    ["that came just before the end of the wait", true, 40, 2_989],
+    ["that came when the worker had waited in vain", false, 40, 2_990],
+    ["that came in vain after a wait of its own", false, 40, 490, { maxWaitMs: 500 }],
+    ["of a worker that is not to wait", true, 0, 300, { maxWaitMs: 0 }],
+  ] as const)
+    it(`calls a record ${isFresh ? "fresh" : "not fresh"}: one ${what}`, async () => {
+      const refreshed = await refresh(observedAfterMs, tookMs, options);
+      expect(refreshed).to.include({ isFresh, tookMs });
+    });
+
+  it("asks for a record of now, and waits for 3 s, unless it is told otherwise", async () => {
+    const asked: unknown[] = [];
     const get = (params: object): Promise<PresenceRecord> => {
       asked.push(params);
       return Promise.resolve({ observedAt: null } as PresenceRecord);
     };
     await refreshPresence(get, {});
-    expect(asked).to.deep.equal([{ maxAgeSeconds: 0, maxWaitMs: 3_000 }]);
-  });
-
-  it("counts what was confirmed after the call, or as shortly before as it may be", async () => {
-    expect(await isFresh(0, 200)).to.equal(true);
-    expect(await isFresh(-1, 200)).to.equal(false);
-    expect(await isFresh(-10_000, 200, { maxAgeSeconds: 10 })).to.equal(true);
-    expect(await isFresh(-10_001, 200, { maxAgeSeconds: 10 })).to.equal(false);
-    expect(await isFresh(null, 200, { maxAgeSeconds: 3_600 })).to.equal(false);
-  });
-
-  it("does not count what came while the worker waited in vain", async () => {
-    expect(await isFresh(1_000, 2_989)).to.equal(true);
-    expect(await isFresh(1_000, 2_990)).to.equal(false);
-    expect(await isFresh(100, 495, { maxWaitMs: 500 })).to.equal(false);
-    expect(await isFresh(-1_000, 5, { maxWaitMs: 0, maxAgeSeconds: 1 })).to.equal(true);
+    await refreshPresence(get, { maxAgeSeconds: 7, maxWaitMs: 100 });
+    expect(asked).to.deep.equal([
+      { maxAgeSeconds: 0, maxWaitMs: 3_000 },
+      { maxAgeSeconds: 7, maxWaitMs: 100 },
+    ]);
   });
 });

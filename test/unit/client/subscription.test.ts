@@ -26,6 +26,17 @@ describe("client/subscription", () => {
     subscription.apply([confirmed]);
     expect(changes).to.deep.equal([]);
     expect(subscription.records.get(record.uri)).to.equal(confirmed);
+    const alone: readonly PresenceRecord[] = [
+      { ...record, state: "inMeeting" },
+      { ...record, reason: "unrecognizedStatus" },
+      { ...record, webexStatus: "meeting" },
+    ];
+    for (const changed of alone) {
+      subscription.apply([changed]);
+      subscription.apply([record]);
+    }
+    expect(changes).to.deep.equal(alone.flatMap((changed) => [[changed], [record]]));
+    changes = [];
     const stale: PresenceRecord = { ...record, state: "unknown", reason: "stale" };
     const other = { ...record, uri: "bo@example.com" };
     subscription.apply([stale, other, { ...stale, displayName: "Ada Admin" }]);
@@ -41,5 +52,6 @@ describe("client/subscription", () => {
     const unknown = { ...record, state: "unknown", basic: null, activities: [] };
     expect(changes).to.deep.equal([[{ ...unknown, reason: "notReady", since: EXIT_TIME }]]);
     expect(subscription.records.get("tel:1")).to.equal(invalid);
+    expect(subscription.records.get(record.uri)).to.include({ since: EXIT_TIME });
   });
 });

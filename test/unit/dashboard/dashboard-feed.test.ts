@@ -1,7 +1,12 @@
 import { expect } from "chai";
 
+import { describeFlow } from "../../../src/dashboard/dashboard-feed.js";
 import type { DashboardEvent, DashboardHistory } from "../../../src/dashboard/dashboard-model.js";
-import { DashboardFixture, organizationStatus } from "../../support/dashboard-fixture.js";
+import {
+  browserFlow,
+  DashboardFixture,
+  organizationStatus,
+} from "../../support/dashboard-fixture.js";
 import type { FakeEventStream } from "../../support/loopback-server-fake.js";
 
 describe("dashboard: events and history", () => {
@@ -51,6 +56,45 @@ describe("dashboard: events and history", () => {
     expect(kinds(stream)).to.deep.equal(["status"]);
   });
 
+  it("report a change of authorizations, and of the open flow, alone", async () => {
+    const stream = await fixture.stream();
+    await fixture.clock.advance(1_500);
+    take(stream);
+    fixture.flow = browserFlow("http://localhost:8467/?key=x");
+    fixture.authorizationEvents.emit("authorizationsChanged", { authorizations: [], flow: null });
+    await fixture.clock.advance(0);
+    const [event] = take(stream);
+    expect(event).to.deep.include({
+      flow: {
+        ...{ method: "browser", url: "http://localhost:8467/?key=x", userCode: null },
+        expiresAt: "2026-01-01T00:10:00.000Z",
+      },
+    });
+  });
+
+  it("contain no character that changes what a terminal shows", async () => {
+    fixture.organizations = [organizationStatus("a", { orgName: "A\u202e\u001b[2J" })];
+    const [status] = (await fixture.stream()).received;
+    // eslint-disable-next-line no-control-regex -- control characters are what is tested
+    expect(status).not.to.match(/[\u0000-\u001f\u202e]/);
+  });
+
+  for (const [what, flow, url] of [
+    ["the complete address of a device flow", {}, "https://w.example/device?code=1"],
+    ["else the one without a code", { verificationUriComplete: null }, "https://w.example/device"],
+    ["nothing without an address", { verificationUriComplete: null, verificationUri: null }, null],
+    ["nothing without an end", { expiresAt: null }, null],
+  ] as const)
+    it(`offer of a flow ${what}`, () => {
+      const device = {
+        ...browserFlow(""),
+        ...({ method: "device", url: null, userCode: "1" } as const),
+        verificationUri: "https://w.example/device",
+        verificationUriComplete: "https://w.example/device?code=1",
+      };
+      expect(describeFlow({ ...device, ...flow })?.url ?? null).to.equal(url);
+    });
+
   it("refresh counters every 5 s, and say nothing else while nothing changes", async () => {
     const stream = await fixture.stream();
     take(stream);
@@ -87,6 +131,21 @@ describe("dashboard: events and history", () => {
     await fixture.request("/people?sort=since");
     await fixture.clock.advance(1_000);
     expect(kinds(stream)).to.deep.equal([]);
+  });
+
+  it("cost nothing without a page, however often pages come and go", async () => {
+    for (let n = 0; n < 3; n += 1) (await fixture.stream()).end();
+    await fixture.clock.advance(10_000);
+    const before = fixture.clock.pendingTimers;
+    let reads = 0;
+    const status = fixture.status.bind(fixture);
+    fixture.status = () => {
+      reads += 1;
+      return status();
+    };
+    fixture.statusEvents.emit("statusChanged");
+    await fixture.clock.advance(1_000);
+    expect([reads, fixture.clock.pendingTimers]).to.deep.equal([0, before]);
   });
 
   it("go to each page, and end without a trace", async () => {

@@ -172,6 +172,60 @@ describe("Pseudonymizer", () => {
     });
   });
 
+  for (const [kind, members] of [
+    [
+      "secret",
+      [
+        ...["accessToken", "refresh_token", "clientSecret", "password", "codeVerifier", "cookie"],
+        ...["deviceCode", "device_code", "userCode", "authorization", "Set-Cookie"],
+      ],
+    ],
+    [
+      "person",
+      [
+        ...["displayName", "display_name", "firstName", "lastName", "nickName", "userName"],
+        ...["familyName", "givenName", "authorizedBy"],
+      ],
+    ],
+    [
+      "address",
+      ["uri", "uris", "address", "addresses", "email", "emails", "mail", "sipAddress", "URI"],
+    ],
+    ["organization", ["orgName", "organizationName", "org_name", "organization"]],
+    ["id", ["personId", "person_id"]],
+  ] as const)
+    it(`replaces a member of the kind ${kind}, even if it consists of known words`, () => {
+      for (const member of members) {
+        // The name of the member may be replaced, too.
+        const values = (value: object): unknown[] => Object.values(create().value(value) as object);
+        expect(values({ [member]: "worker" }), member).to.deep.equal([`[${kind} 1]`]);
+        expect(values({ [member]: ["worker"] }), member).to.deep.equal([[`[${kind} 1]`]]);
+      }
+    });
+
+  it("keeps what the log has masked already, and members that hold none of these", () => {
+    const record = { clientSecret: "[masked]", message: "worker", reason: "request" };
+    expect(create().value(record)).to.deep.equal(record);
+  });
+
+  it("replaces a telephone number without a scheme, and numbers of more than ten digits", () => {
+    expect(create().text("of +44 20 7946 0018.")).to.equal("of [address 1].");
+    expect(create().text("process 12345-67890")).to.equal("process 12345-67890");
+    expect(create().text("process 12345-678901")).to.equal("process [text 1]");
+    expect(create().text("a-d-a")).to.equal("a-d-a");
+    expect(create().text("a-d-a-m")).to.equal("[text 1]");
+  });
+
+  it("finds known texts as whole words, the longest first, and no single letters", () => {
+    const replaced = (...texts: readonly string[]) =>
+      create({ replaced: texts.map((text) => ({ kind: "organization", text })) });
+    expect(replaced("work").text("worker of work")).to.equal("worker of [organization 1]");
+    expect(replaced("settings", "settings file").text("settings file, settings")).to.equal(
+      "[organization 1], [organization 2]",
+    );
+    expect(replaced("a").text("a worker at")).to.equal("a worker at");
+  });
+
   it("leaves no word of any text that it does not know", () => {
     const word = fc.stringMatching(/^[\p{L}]{4,12}$/u);
     const separator = fc.constantFrom(

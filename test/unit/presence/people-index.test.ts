@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
 import type { PeopleIndex, PeopleSelection } from "../../../src/presence/people-index.js";
-import { sortByText } from "../../../src/presence/sorted-rows.js";
+import { sortByNumber, sortByText } from "../../../src/presence/sorted-rows.js";
 import { SeededRandom } from "../../support/clock-fake.js";
 import { listedPersons, person, PresenceFixture, sweep } from "../../support/presence-fixture.js";
 
@@ -58,6 +58,31 @@ describe("presence/people-index", () => {
     sweep(fixture.roster, [person("Anna"), person("Bert")]);
     const { displayName, uri } = (await select()).records[0]!;
     expect(await names({ search: `${displayName!.slice(-1)}${uri}` })).to.deep.equal([]);
+    // What separates the parts of a text.
+    for (const mark of ["\u0000", "\u0001"])
+      for (const parts of [
+        ["a", uri],
+        [uri, "b"],
+        [uri, uri],
+      ])
+        expect(await names({ search: parts.join(mark) }), parts.join("|")).to.deep.equal([]);
+  });
+
+  it("keeps no result of other people, states or search texts", async () => {
+    report({ Ann: "active", Bob: "call" });
+    expect(await names({ search: "a", states: ["available", "onCall"] })).to.include("Ann");
+    expect(await names({ states: ["onCall"] })).to.deep.equal(["Bob"]);
+    expect(await names({ states: ["available"] })).to.deep.equal(["Ann"]);
+    expect(await names({ search: "bob" })).to.deep.equal(["Bob"]);
+    expect(await names({ search: "ann" })).to.deep.equal(["Ann"]);
+    expect(await names({ sort: "state" })).to.deep.equal(["Ann", "Bob"]);
+    // An organization is there at once; its people have the rows of others before.
+    sweep(fixture.directory.addOrganization("org-2"), [person("Anna", "active")]);
+    expect(await names({ sort: "state" })).to.deep.equal(["Ann", "Anna", "Bob"]);
+    expect(await names({ search: "ann" })).to.deep.equal(["Ann", "Anna"]);
+    fixture.directory.removeOrganization("org-1");
+    expect(await names({ search: "ann" })).to.deep.equal(["Anna"]);
+    expect(await names({ sort: "state" })).to.deep.equal(["Anna"]);
   });
 
   it("sorts by each column in both orders, and shows a window", async () => {
@@ -180,4 +205,28 @@ describe("presence/sorted-rows", () => {
       expect([...sortByText(texts)]).to.deep.equal(expected.map(({ at }) => at));
     });
   }
+
+  it("sorts by a number, and equal ones by rank, whatever the number", () => {
+    const random = new SeededRandom(11);
+    const count = 3_000;
+    const limits = [-5, 0, 1, 1_023, 1_024, 2 ** 32, 2 ** 42 - 1, 2 ** 42, 2 ** 60];
+    const keys = Array.from({ length: count }, () =>
+      random.random() < 0.5
+        ? limits[Math.floor(random.random() * limits.length)]!
+        : Math.floor(random.random() * 50),
+    );
+    // A permutation: 7 has no common divisor with the number of rows.
+    const rankOf = (row: number): number => (row * 7) % count;
+    const byRank = new Uint32Array(count);
+    const rows = Uint32Array.from({ length: count }, (_, row) => row);
+    for (const row of rows) byRank[rankOf(row)] = row;
+    const keyOf = (row: number): number => keys[row] ?? 0;
+    const counted = (row: number): number => Math.min(2 ** 42 - 1, Math.max(0, keyOf(row)));
+    const expected = [...rows].sort((a, b) => counted(a) - counted(b) || rankOf(a) - rankOf(b));
+    expect([...sortByNumber(rows, keyOf, rankOf, byRank)]).to.deep.equal(expected);
+    const some = rows.filter((row) => row % 3 === 0);
+    expect([...sortByNumber(some, keyOf, rankOf, byRank)]).to.deep.equal(
+      expected.filter((row) => row % 3 === 0),
+    );
+  });
 });
