@@ -127,8 +127,8 @@ describe("dashboard", () => {
       expect(page).to.include({ status: 200, body: "" });
       expect(page.headers).to.include({ refresh: "0;url=/", "cache-control": "no-store" });
       expect(page.headers["set-cookie"]).to.match(/; HttpOnly; SameSite=Strict; Path=\/$/);
-      const wrong = await fixture.request("/?key=x", { headers }, null);
-      expect([wrong.status, wrong.headers["set-cookie"]]).to.deep.equal([403, undefined]);
+      const refused = await fixture.request("/?key=x", { headers }, null);
+      expect([refused.status, refused.headers["set-cookie"]]).to.deep.equal([403, undefined]);
     });
 
     it("shows a page without inline script that nobody may cache or frame", async () => {
