@@ -1,7 +1,7 @@
 import { asFault, Fault, type FaultCode } from "../faults/fault.js";
 import { toPrintableJson } from "../faults/foreign-text.js";
 import { checkHost, checkMethod, checkOrigin } from "../pages/request-checks.js";
-import { redirect, SECURITY_HEADERS, type Rejection } from "../pages/responses.js";
+import { redirect, refresh, SECURITY_HEADERS, type Rejection } from "../pages/responses.js";
 import type { Clock } from "../ports/clock.js";
 import type { LoopbackPage, LoopbackRequest, LoopbackResponse } from "../ports/loopback-server.js";
 import type { Logger } from "../ports/logger.js";
@@ -89,7 +89,10 @@ export class DashboardHandler {
     switch (path) {
       case "/": {
         if (!query.has("key")) return page.document();
-        const { headers, ...moved } = redirect(303, "/");
+        // A browser does not send a SameSite=Strict cookie where a link of another site has led, a
+        // redirection included. What that page itself opens next counts as of the same site.
+        const isFromOtherSite = request.headers["sec-fetch-site"] === "cross-site";
+        const { headers, ...moved } = isFromOtherSite ? refresh("/") : redirect(303, "/");
         return { ...moved, headers: { ...headers, "set-cookie": access.cookie(port) } };
       }
       case "/dashboard.js":

@@ -21,6 +21,16 @@ export function redirect(status: 302 | 303, location: string): LoopbackPage {
   return { kind: "page", status, headers: { ...SECURITY_HEADERS, location }, body: "" };
 }
 
+/** An empty page that opens `location`, and takes no place in the browser's history. */
+export function refresh(location: string): LoopbackPage {
+  const headers = {
+    ...SECURITY_HEADERS,
+    "content-type": "text/html; charset=utf-8",
+    refresh: `0;url=${location}`,
+  };
+  return { kind: "page", status: 200, headers, body: "" };
+}
+
 /**
  * An HTML document. Its only inline part is a `<style>` with this nonce; a script comes from a file
  * of the same origin.

@@ -62,6 +62,17 @@ describe("e2e: the dashboard in a browser", function () {
     await other.context().close();
   });
 
+  it("opens from a link on another site, as that of a chat, and leaves no key there", async () => {
+    const other = await (await browser.newContext()).newPage();
+    await other.goto(`data:text/html,<a href="${encodeURIComponent(address)}">the dashboard</a>`);
+    await other.getByRole("link").click();
+    await other.locator('[data-testid="phase"][data-phase="polling"]').waitFor(SOON);
+    expect(other.url()).to.equal(`http://localhost:${port}/`);
+    await other.goBack();
+    expect(other.url()).to.match(/^data:/);
+    await other.context().close();
+  });
+
   it("shows what the worker says of its phase, problems and organizations", async () => {
     const status = await harness.status();
     expect(await page.getByTestId("phase").innerText()).to.include("Polling Webex");

@@ -77,6 +77,16 @@ describe("dashboard: requests", () => {
       expect(new Set(nonces)).to.have.property("size", 2);
     });
 
+    it("gives the cookie to who follows a link on another site, too", async () => {
+      const headers = { "sec-fetch-site": "cross-site" };
+      const page = await fixture.request(`/?key=${fixture.key}`, { headers }, null);
+      expect(page).to.include({ status: 200, body: "" });
+      expect(page.headers).to.include({ refresh: "0;url=/", "cache-control": "no-store" });
+      expect(page.headers["set-cookie"]).to.match(/; HttpOnly; SameSite=Strict; Path=\/$/);
+      const refused = await fixture.request("/?key=x", { headers }, null);
+      expect([refused.status, refused.headers["set-cookie"]]).to.deep.equal([403, undefined]);
+    });
+
     it("shows a page without inline script that nobody may cache or frame", async () => {
       const { status, headers, body } = await fixture.request("/");
       expect(status).to.equal(200);
