@@ -2,9 +2,8 @@
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 
+import { PresenceClient, type PresenceRecord } from "../src/client/client.js";
 import { invocation } from "./invocation.js";
-import type { PresenceRecord } from "../src/client/client.js";
-import { ReferenceHost } from "./reference-host.js";
 
 const USAGE = `Usage: ${invocation("host")} --manifest <plugin.manifest.json> --settings <Presence.ini> [--worker-argument <argument>]... [--] <address>...
 Prints a line for each change: <address>\\t<state>\\t<reason or ->. A line with an address on stdin
@@ -43,104 +42,73 @@ function readArguments(): HostArguments | null {
         addresses: positionals,
       };
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n`);
+    remark(error);
   }
   process.stderr.write(USAGE);
   process.exitCode = 2;
   return null;
 }
 
-interface PresenceChanges {
-  readonly subscriptionIds: readonly string[];
-  readonly changes: readonly PresenceRecord[];
+function remark(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
 }
 
-/** What an operator sees. */
-class Display {
-  readonly #shown = new Map<string, string>();
-
-  /** Prints what differs from what is shown. */
-  show({ uri, state, reason }: Pick<PresenceRecord, "uri" | "state" | "reason">): void {
-    const line = `${uri}\t${state}\t${reason ?? "-"}`;
-    if (this.#shown.get(uri) === line) return;
-    this.#shown.set(uri, line);
-    process.stdout.write(`${line}\n`);
-  }
-
-  /** Prints the answer to a question, also if it is what is shown. */
-  showAnswer({ uri, state, reason }: PresenceRecord, isFresh: boolean): void {
-    const freshness = isFresh ? "fresh" : "not fresh";
-    process.stdout.write(`${uri}\t${state}\t${reason ?? "-"}\t${freshness}\n`);
-  }
+/** Prints what an operator sees; `freshness` belongs to the answer to a question. */
+function show({ uri, state, reason }: PresenceRecord, ...freshness: string[]): void {
+  process.stdout.write(`${[uri, state, reason ?? "-", ...freshness].join("\t")}\n`);
 }
 
 async function run(options: HostArguments): Promise<void> {
   const { manifestPath, settingsPath, workerArguments, addresses } = options;
-  const host = new ReferenceHost({ manifestPath, settingsPath, extraArgs: workerArguments });
-  const display = new Display();
-  let subscriptionId: string | null = null;
-  /** What came in one piece with the response to the subscription, and is read after it. */
-  let early: PresenceChanges[] = [];
-  const remark = (error: unknown): void => {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  };
-
-  const apply = ({ subscriptionIds, changes }: PresenceChanges): void => {
-    if (subscriptionId === null || !subscriptionIds.includes(subscriptionId)) return;
-    for (const change of changes) display.show(change);
-  };
+  const client = new PresenceClient({
+    manifestPath,
+    settingsPath,
+    args: workerArguments,
+    introduction: { host: { name: "Reference host", version: "2021.Summer.3" } },
+  });
+  let isSubscribed = false;
   const subscribe = async (): Promise<void> => {
-    await host.initialize({ host: { name: "Reference host", version: "2021.Summer.3" } });
-    const subscribing = host.request("presence/subscribe", { uris: addresses });
-    const subscription = (await subscribing) as {
-      readonly subscriptionId: string;
-      readonly records: readonly PresenceRecord[];
+    if (isSubscribed) return;
+    const subscription = await client.subscribe({ uris: addresses });
+    isSubscribed = true;
+    const showAll = (records: Iterable<PresenceRecord>): void => {
+      for (const record of records) show(record);
     };
-    ({ subscriptionId } = subscription);
-    for (const record of subscription.records) display.show(record);
-    for (const changes of early.splice(0)) apply(changes);
+    showAll(subscription.records.values());
+    subscription.events.on("changed", showAll);
+    subscription.events.on("failed", remark);
   };
+  client.events.on("stderrLine", (line) => process.stderr.write(`${line}\n`));
+  client.events.on("protocolError", remark);
+  client.events.on("launchFailed", remark);
+  // The client renews a subscription, but one that the first worker did not answer is none yet.
+  client.events.on("restarted", () => void subscribe().catch(remark));
 
-  host.on("stderrLine", (line) => process.stderr.write(`${line}\n`));
-  host.on("notification", (method, params) => {
-    if (method !== "presence/changed") return;
-    if (subscriptionId === null) early.push(params as PresenceChanges);
-    else apply(params as PresenceChanges);
-  });
-  host.on("exit", () => {
-    subscriptionId = null;
-    early = [];
-    for (const uri of addresses) display.show({ uri, state: "unknown", reason: "notReady" });
-  });
-  host.on("restart", () => void subscribe().catch(remark));
-
-  let isEnding = false;
-  const end = async (): Promise<void> => {
-    if (isEnding) return;
-    isEnding = true;
-    await host.shutdown();
-    process.exit(0);
-  };
-  process.on("SIGTERM", () => void end());
-  process.on("SIGINT", () => void end());
+  const end = (): void => void client.stop().then(() => process.exit(0));
+  process.on("SIGTERM", end);
+  process.on("SIGINT", end);
   const input = createInterface({ input: process.stdin });
-  input.on("close", () => void end());
+  input.on("close", end);
   input.on("line", (line) => {
     const uri = line.trim();
     if (uri === "") return;
-    host
+    client
       .refresh(uri)
-      .then(({ record, isFresh }) => display.showAnswer(record, isFresh))
+      .then(({ record, isFresh }) => show(record, isFresh ? "fresh" : "not fresh"))
       .catch(remark);
   });
-  await host.start();
+  await client.start().catch((error: unknown) => {
+    // A worker that runs, or that is restarted, can be subscribed to later.
+    if (client.pid === null) throw error;
+    remark(error);
+  });
   await subscribe().catch(remark);
 }
 
 const options = readArguments();
 if (options !== null) {
   await run(options).catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    remark(error);
     process.exit(1);
   });
 }

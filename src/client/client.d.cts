@@ -25,8 +25,8 @@ export declare class PresenceClient {
   get refreshing(): ReadonlySet<string>;
   /**
    * Launches the worker, unless it is running. Resolves when its process exists, which accepts
-   * requests immediately, and when it has answered `introduction`. A worker that `stop` is ending
-   * ends first. Rejects with a `ClientError`, `launchFailed`, or as `request`.
+   * requests immediately, and when it has answered `introduction`. Waits for a worker that is being
+   * stopped. Rejects with a `ClientError`, `launchFailed`, or as `request`.
    */
   start(): Promise<void>;
   /**

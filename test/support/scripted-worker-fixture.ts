@@ -1,8 +1,8 @@
 /**
  * A worker for tests of its hosts, as the source of a CommonJS program. The file `state` beside it
  * has everybody's state, or "refused": then it refuses subscriptions. The address "silent" gets no
- * response, "changing" changes at once, "last words" ends the process after the response, and "left behind"
- * launches a process that keeps the pipes open.
+ * response, "changing" changes at once, "last words" ends the process after the response, and
+ * "left behind" launches a process that keeps the pipes open.
  */
 export const SCRIPTED_WORKER = `
 let received = Buffer.alloc(0);

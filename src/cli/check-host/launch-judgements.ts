@@ -23,7 +23,7 @@ export const judgeLaunch: Judge = (record) => {
     const tookMs = launched.startedAt - (hostLaunched?.at ?? launched.startedAt);
     return passed(`It launched the worker after ${formatSeconds(Math.max(0, tookMs))}.`);
   }
-  const ended = record.first("hostEnded");
+  const ended = record.endedEarly();
   if (ended !== null) return failed(`${describeEnd(ended)} without launching the worker.`);
   return failed(`It did not launch the worker within ${formatSeconds(LAUNCH_TIMEOUT_MS)}.`);
 };
@@ -75,7 +75,7 @@ export const judgeFolder = ofWorker(({ plan }, { folder }) =>
 
 export const judgeRelativeCommand: Judge = (record) => {
   if (record.first("launched") !== null) return passed("It launched runtime/node of the folder.");
-  const ended = record.first("hostEnded");
+  const ended = record.endedEarly();
   const end = ended === null ? "" : ` ${describeEnd(ended)}.`;
   return failed(`It did not launch runtime/node of the manifest's folder.${end}`);
 };

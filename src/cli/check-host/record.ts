@@ -113,9 +113,13 @@ export class ScenarioRecord {
   readonly plan: LaunchPlan;
   readonly events: readonly ScenarioEvent[];
 
+  /** Leaves out what follows from killing the host, such as its end: the host did not do it. */
   constructor(plan: LaunchPlan, events: readonly ScenarioEvent[]) {
     this.plan = plan;
-    this.events = [...events].sort((first, second) => first.at - second.at);
+    const killedAt = events.find(({ type }) => type === "hostKilled")?.at ?? Infinity;
+    this.events = events
+      .filter(({ at, type }) => at < killedAt || type === "hostKilled")
+      .sort((first, second) => first.at - second.at);
   }
 
   /** The same scenario with other events. */

@@ -108,6 +108,9 @@ describe("cli/check-host requirements", () => {
       "failed: The host ended (exit code 1, on stderr: Unhandled exception) without launching the worker.",
     );
     expect(judge("launch", hostLaunched)).to.match(/^failed: .* within 15\.0 s\.$/);
+    expect(judge("launch", hostLaunched, endRequested, hostEnded(1))).to.match(
+      /^failed: .* within 15\.0 s\.$/,
+    );
   });
 
   const launches: readonly (readonly [string, Partial<LaunchFacts>, RegExp])[] = [
@@ -357,7 +360,8 @@ describe("cli/check-host requirements", () => {
     expect(judgeEnd("shutdown", exit)).to.match(/^failed: .* without shutdown/);
     expect(judgeEnd("shutdown", ...shutdown, hostEnded())).to.match(/^failed: .* no exit/);
     expect(judgeEnd("shutdown", { type: "inputEnded" })).to.match(/^failed: .* neither/);
-    expect(judgeEnd("shutdown", { type: "hostKilled" })).to.match(/^notObserved/);
+    const killed: Step[] = [{ type: "hostKilled" }, hostEnded(), { type: "inputEnded" }];
+    expect(judgeEnd("shutdown", ...killed)).to.match(/^notObserved/);
     expect(judge("shutdown", ...subscription, hostEnded(1), endRequested)).to.match(
       /^failed: The host/,
     );
@@ -366,6 +370,7 @@ describe("cli/check-host requirements", () => {
     expect(judgeEnd("last-wait", ...whole, hostEnded())).to.match(/^passed/);
     expect(judgeEnd("last-wait", ...whole, hostEnded(3))).to.match(/^failed: .*exit code 3/);
     expect(judgeEnd("last-wait", ...whole)).to.match(/^failed: It still ran/);
+    expect(judgeEnd("last-wait", ...whole, ...killed)).to.match(/^failed: It still ran/);
     expect(judgeEnd("last-wait", ...shutdown, exit, hostEnded(), ending)).to.match(/^failed/);
     expect(judgeEnd("last-wait", ...shutdown, exit, hostEnded())).to.match(/^failed: It killed/);
     expect(judgeEnd("last-wait", hostEnded())).to.match(/^notObserved/);
@@ -377,7 +382,7 @@ describe("cli/check-host requirements", () => {
       judge("silent-worker", ...subscription, done, endRequested, ...events);
     expect(judgeKill(...shutdown, gone, hostEnded())).to.match(/^passed/);
     expect(judgeKill(...shutdown, hostEnded(), left)).to.match(/^failed: .* an orphan/);
-    expect(judgeKill(...shutdown, { type: "hostKilled" })).to.match(/^failed: Neither/);
-    expect(judgeKill({ type: "hostKilled" })).to.match(/^notObserved/);
+    expect(judgeKill(...shutdown, ...killed)).to.match(/^failed: Neither/);
+    expect(judgeKill(...killed)).to.match(/^notObserved/);
   });
 });
