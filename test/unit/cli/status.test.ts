@@ -135,9 +135,9 @@ describe("cli/status", () => {
     expect(
       lines(status({ organizations: [{ ...sweeping, sweepProgress: null }] })).join("\n"),
     ).to.include("none yet");
-    const again = { ...organization, sweepProgress: { persons: 7, pages: 1 } };
+    const refetching = { ...organization, sweepProgress: { persons: 7, pages: 1 } };
     expect(
-      lines(status({ organizations: [again] })).join("\n"),
+      lines(status({ organizations: [refetching] })).join("\n"),
       "also while Webex is down",
     ).to.match(/ ago, took 2\.0 s; now at 7 /);
     expect(lines(status({ organizations: [] }))).to.include("No organization is authorized.");
