@@ -43,20 +43,20 @@ function frame({ target, windowTitle, body, groups, current, sections }) {
 <script src="${url("docs/site/site.js")}" defer></script>
 </head>
 <body>
-<a class="skip" href="#content">Skip to the content</a>
+<a class="skip" href="#site-content">Skip to the content</a>
 <header>
 <a class="home" href="${url("README.html")}">${PRODUCT}</a>
 <a class="all" href="${url(INDEX)}">All pages</a>
-<form role="search" id="search" hidden>
-<label class="visually-hidden" for="query">Search the documentation</label>
-<input id="query" type="search" placeholder="Search" autocomplete="off" spellcheck="false" aria-keyshortcuts="/" aria-controls="results">
+<form role="search" id="site-search" hidden>
+<label class="visually-hidden" for="site-query">Search the documentation</label>
+<input id="site-query" type="search" placeholder="Search" autocomplete="off" spellcheck="false" aria-keyshortcuts="/" aria-controls="site-results">
 <kbd aria-hidden="true">/</kbd>
 </form>
-<button id="theme" type="button" hidden>Dark</button>
+<button id="site-theme" type="button" hidden>Dark</button>
 </header>
-<section id="results" aria-label="Search results" hidden><p role="status"></p><ol></ol></section>
+<section id="site-results" aria-label="Search results" hidden><p role="status"></p><ol></ol></section>
 <div class="columns">
-<main id="content" tabindex="-1">
+<main id="site-content" tabindex="-1">
 ${body}
 </main>
 <nav aria-label="Pages">

@@ -7,9 +7,9 @@ const EXCERPT_LENGTH = 180;
 const THEME_KEY = "ucx-webex-presence-theme";
 
 const root = document.documentElement.dataset.root;
-const form = document.getElementById("search");
-const query = document.getElementById("query");
-const results = document.getElementById("results");
+const form = document.getElementById("site-search");
+const query = document.getElementById("site-query");
+const results = document.getElementById("site-results");
 const status = results.querySelector("p");
 const list = results.querySelector("ol");
 
@@ -158,7 +158,7 @@ list.addEventListener("click", (event) => {
 });
 form.hidden = false;
 
-const button = document.getElementById("theme");
+const button = document.getElementById("site-theme");
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 
 /** Some browsers keep nothing for pages from the disk. */

@@ -15,6 +15,7 @@ interface ReadmeParts {
   readonly unreadable: readonly { readonly name: string; readonly code: string }[];
 }
 
+const REPLACEMENTS = "replacements.txt";
 const WIDTH = 78;
 const KIND_WIDTH = "[organization …]  ".length;
 const KIND_TEXTS: Readonly<Record<ReplacedKind, string>> = {
@@ -33,7 +34,7 @@ const FILES: readonly (readonly [name: string, text: string])[] = [
   ["settings.txt", "the worker's keys in Presence.ini, with their lines"],
   ["learned.json", "what the worker has learned of Webex's limits"],
   ["versions.json", "versions, checksums of the product's files, which variables are set"],
-  ["replacements.txt", "how many different texts were replaced, by kind"],
+  [REPLACEMENTS, "how many different texts were replaced, by kind"],
 ];
 
 /** The first file of a bundle: the problem first, then how to read the rest. */
@@ -75,7 +76,9 @@ export function readmeText(parts: ReadmeParts): string {
     ),
     "",
     ...logLines(lastStart, parts),
-    ...FILES.map(([name, text]) => `${name.padEnd(24)} ${text}`),
+    ...FILES.filter(([names]) => isThere(names, content)).map(
+      ([names, text]) => `${names.padEnd(24)} ${text}`,
+    ),
     "",
     "WHAT WAS REPLACED",
     "",
@@ -96,6 +99,12 @@ export function readmeText(parts: ReadmeParts): string {
     "",
   ];
   return lines.join("\n");
+}
+
+/** The first of `names` stands for all. */
+function isThere(names: string, { files }: BundleContent): boolean {
+  const [first] = names.split(", ");
+  return first === REPLACEMENTS || files.some(({ name }) => name === first);
 }
 
 function logLines(lastStart: LogText | null, { older }: ReadmeParts): string[] {

@@ -1,3 +1,5 @@
+import { lstat } from "node:fs/promises";
+
 import { Fault } from "../faults/fault.js";
 import type { Pseudonymizer } from "../faults/pseudonymizer.js";
 import { bytesContainSecret } from "../faults/secret-search.js";
@@ -51,7 +53,7 @@ export async function supportBundle(context: CommandContext): Promise<ExitCode> 
     zip = await ZipFile.create(path);
     const content = await collectContent(context, progress.show);
     const files = await writeFiles(zip, content, log, (step) => {
-      if (signal.aborted) throw new Fault("cancelled", "Cancelled. No file was written.");
+      if (signal.aborted) throw cancelled();
       progress.show(step);
     });
     await zip.finish();
@@ -70,11 +72,17 @@ export async function supportBundle(context: CommandContext): Promise<ExitCode> 
     });
   } catch (error) {
     await zip?.discard();
-    throw error instanceof Fault ? error : writeFault(error, path);
+    // That of doctor speaks of its checks.
+    if (signal.aborted) throw cancelled();
+    throw error instanceof Fault ? error : await writeFault(error, path);
   } finally {
     progress.stop();
     await log.close();
   }
+}
+
+function cancelled(): Fault {
+  return new Fault("cancelled", "Cancelled. No file was written.");
 }
 
 function defaultName(now: Date): string {
@@ -205,8 +213,10 @@ function startProgress({ console }: CommandContext): {
   };
 }
 
-function writeFault(error: unknown, path: string): unknown {
-  const { code } = error as NodeJS.ErrnoException;
+async function writeFault(error: unknown, path: string): Promise<unknown> {
+  let { code } = error as NodeJS.ErrnoException;
+  const found = code === "EEXIST" ? await lstat(path).catch(() => null) : null;
+  if (found !== null && !found.isFile()) code = "EISDIR";
   const details = REMEDIES[code ?? ""];
   if (code === undefined || (details === undefined && !/^E[A-Z0-9]+$/.test(code))) return error;
   const [event, hint] = details ?? [
@@ -223,6 +233,10 @@ const REMEDIES: Readonly<Record<string, readonly [event: string, hint: string]>>
   EEXIST: [
     "exists already, and nothing is replaced",
     "Remove it, or name another file: --out <file>",
+  ],
+  EISDIR: [
+    "is a folder, a link or a device, and nothing is replaced",
+    "Name a file that does not exist yet: --out <file>",
   ],
   ENOENT: ["is in a folder that does not exist", OTHER_PLACE],
   ENOTDIR: ["is in a place that is not a folder", OTHER_PLACE],

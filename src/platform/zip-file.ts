@@ -1,3 +1,4 @@
+import { unlinkSync } from "node:fs";
 import { unlink, open, type FileHandle } from "node:fs/promises";
 
 import { loadLibrary, type Library } from "./lazy-modules.js";
@@ -9,7 +10,8 @@ const MAX_BUFFERED_CHARACTERS = 64 * 1024;
 
 /**
  * A new zip archive that only this account may read (on Windows: whoever may read the folder). An
- * entry of any size takes little memory. Errors of the disk reject as the system's.
+ * entry of any size takes little memory. If the process exits before it is complete, it is removed
+ * (not if the process is killed). Errors of the disk reject as the system's.
  */
 export class ZipFile {
   readonly path: string;
@@ -18,12 +20,20 @@ export class ZipFile {
   readonly #zip: InstanceType<Library<"fflate">["Zip"]>;
   #pending: Uint8Array[] = [];
   #size = 0;
+  readonly #removeAtExit = (): void => {
+    try {
+      unlinkSync(this.path);
+    } catch {
+      // Removed already.
+    }
+  };
 
   private constructor(path: string, file: FileHandle, library: Library<"fflate">) {
     this.path = path;
     this.#file = file;
     this.#library = library;
     this.#zip = new library.Zip((_error, chunk) => this.#pending.push(chunk));
+    process.once("exit", this.#removeAtExit);
   }
 
   /** Rejects with EEXIST if there is something at the path, be it a link. */
@@ -67,6 +77,7 @@ export class ZipFile {
     await this.#flush();
     await this.#file.sync();
     await this.#file.close();
+    process.off("exit", this.#removeAtExit);
   }
 
   /** Removes the file. Never rejects. */
@@ -74,6 +85,7 @@ export class ZipFile {
     this.#zip.terminate();
     await this.#file.close().catch(() => undefined);
     await unlink(this.path).catch(() => undefined);
+    process.off("exit", this.#removeAtExit);
   }
 
   async #flush(): Promise<void> {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import {
   appendFile,
   chmod,
@@ -10,8 +11,10 @@ import {
   symlink,
   writeFile,
 } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 
 import { expect } from "chai";
 import { unzipSync } from "fflate";
@@ -249,6 +252,7 @@ describe("e2e: support-bundle", function () {
     const files = await readBundle(out());
     expect([...files.keys()][0]).to.equal("README.txt");
     expect(files.get("README.txt")).to.include("There is no log in the folder.");
+    expect(files.get("README.txt")).to.include("doctor.json").and.not.include("status.json  ");
     expect(files.get("settings.txt")).to.include("It cannot be read: ENOENT");
     expect(files.get("doctor.txt")).to.match(/settings/);
     expect(files.get("doctor.txt"))
@@ -268,8 +272,45 @@ describe("e2e: support-bundle", function () {
     expect(JSON.parse(missing.stdout)).to.have.nested.property("error.code", "fileNotWritten");
     skipOnWindows(this, "a link needs a privilege, and there is no /dev/full");
     await symlink(join(folder, "elsewhere"), out("link.zip"));
-    expect((await run(["--out", out("link.zip")])).code).to.equal(1);
+    const link = await run(["--out", out("link.zip")]);
+    expect(link.code).to.equal(1);
+    expect(link.stderr)
+      .to.match(/is a folder, a link or a device/)
+      .and.not.match(/Remove/);
     expect(await readdir(folder)).to.have.members(["bundle.zip", "link.zip"]);
+  });
+
+  it("leaves nothing when it is stopped, be it at once", async function () {
+    skipOnWindows(this, "Windows has no signals");
+    // It holds the command up in doctor, as long as the machine takes for the rest.
+    const silent = createServer((socket) => socket.resume().on("error", () => undefined));
+    await once(silent.listen(0, "127.0.0.1"), "listening");
+    const settings = await mkdtemp(join(tmpdir(), "ucx-bundle-settings-"));
+    try {
+      const { port } = silent.address() as AddressInfo;
+      const ini = join(settings, "Presence.ini");
+      await writeFile(ini, `WebexPresence.Proxy=http://127.0.0.1:${port}\n`);
+      const args = ["support-bundle", "--settings", ini, "--out", out()];
+      for (const signals of [["SIGINT"], ["SIGINT", "SIGTERM"]] as const) {
+        const command = new CliRun([process.execPath, CLI, ...args], {
+          ...{ env: process.env, input: "", output: [] },
+        });
+        const deadline = Date.now() + 20_000;
+        while (!(await readdir(folder)).includes("bundle.zip")) {
+          if (Date.now() > deadline) throw new Error("No file was created.");
+          await setTimeout(20);
+        }
+        for (const signal of signals) void command.stop(signal);
+        const { code, stderr } = await command.ended();
+        // The second signal may find the first one's work done.
+        expect(code).to.be.oneOf(signals.length === 1 ? [1] : [1, 130]);
+        if (code === 1) expect(stderr).to.equal("Error: Cancelled. No file was written.\n");
+        expect(await readdir(folder)).to.deep.equal([]);
+      }
+    } finally {
+      silent.close();
+      await rm(settings, { recursive: true });
+    }
   });
 
   it("removes what it has written when the disk is full", async function () {

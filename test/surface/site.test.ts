@@ -56,13 +56,23 @@ describe("the documentation as a site", function () {
         const [path = "", anchor] = link.split("#");
         const target = path === "" ? name : posix.normalize(posix.join(dirname(name), path));
         expect(existsSync(join(folder, target)), `${name}: ${link}`).to.equal(true);
-        if (anchor === undefined || anchor === "content") continue;
+        if (anchor === undefined || anchor === "site-content") continue;
         expect(idsOf(files.get(target) ?? ""), `${name}: ${link}`).to.include(
           decodeURIComponent(anchor),
         );
       }
     }
     expect(pages().length).to.be.greaterThan(50);
+  });
+
+  it("has no id twice on a page", () => {
+    for (const [name, html] of pages()) {
+      const ids = idsOf(html);
+      expect(
+        ids.filter((id, at) => ids.indexOf(id) !== at),
+        name,
+      ).to.deep.equal([]);
+    }
   });
 
   it("has the anchors that GitHub gives the headings", () => {
@@ -129,27 +139,27 @@ describe("the documentation as a site", function () {
       const page = await open("docs/decisions/README.html");
       await page.keyboard.press("/");
       await page.keyboard.type("PollIntervalSeconds");
-      await page.waitForSelector("#results li");
-      expect(await page.textContent("#results [role=status]")).to.match(/^\d+ sections/);
+      await page.waitForSelector("#site-results li");
+      expect(await page.textContent("#site-results [role=status]")).to.match(/^\d+ sections/);
       for (const [words, first] of [
         ["webexUnreachable", "Problems, errors and exit codes › Troubleshooting"],
         ["proxy passw", "Settings › Proxy"],
       ] as const) {
-        await page.fill("#query", words);
+        await page.fill("#site-query", words);
         await page.waitForFunction(
-          `document.querySelector('#results li a')?.textContent === ${JSON.stringify(first)}`,
+          `document.querySelector('#site-results li a')?.textContent === ${JSON.stringify(first)}`,
         );
       }
-      expect(await page.textContent("#results li .group")).to.equal("Administrators");
+      expect(await page.textContent("#site-results li .group")).to.equal("Administrators");
       await page.keyboard.press("ArrowDown");
       await page.keyboard.press("Enter");
       await page.waitForURL(`${urlOf("docs/settings.html")}#proxy`);
       await page.keyboard.press("/");
       await page.keyboard.type("qqqqzzzz");
-      await page.waitForFunction("document.querySelector('#results p').textContent !== ''");
-      expect(await page.textContent("#results p")).to.equal("Nothing found for “qqqqzzzz”.");
+      await page.waitForFunction("document.querySelector('#site-results p').textContent !== ''");
+      expect(await page.textContent("#site-results p")).to.equal("Nothing found for “qqqqzzzz”.");
       await page.keyboard.press("Escape");
-      expect(await page.isVisible("#results")).to.equal(false);
+      expect(await page.isVisible("#site-results")).to.equal(false);
       expect(errors).to.deep.equal([]);
     });
 
@@ -158,11 +168,11 @@ describe("the documentation as a site", function () {
       const background = (): Promise<string> =>
         page.evaluate("getComputedStyle(document.body).backgroundColor");
       const dark = await background();
-      await page.click("#theme");
+      await page.click("#site-theme");
       expect(await background()).not.to.equal(dark);
       await page.goto(urlOf("docs/limits.html"));
       expect(await background()).not.to.equal(dark);
-      await page.click("#theme");
+      await page.click("#site-theme");
       expect(await background()).to.equal(dark);
     });
 
@@ -173,8 +183,8 @@ describe("the documentation as a site", function () {
           expect(await findSeriousViolations(page)).to.deep.equal([]);
           // A small page with tables and code, as axe takes seconds for a large one.
           await page.goto(urlOf("docs/limits.html"));
-          await page.fill("#query", "rights of the log folder");
-          await page.waitForSelector("#results li");
+          await page.fill("#site-query", "rights of the log folder");
+          await page.waitForSelector("#site-results li");
           expect(await findSeriousViolations(page)).to.deep.equal([]);
         });
       }
@@ -192,7 +202,7 @@ describe("the documentation as a site", function () {
     it("has navigation without a script, and only content on paper", async () => {
       const page = await open("docs/settings.html", { javaScriptEnabled: false });
       expect(await page.isVisible("nav a[href='operations.html']")).to.equal(true);
-      expect(await page.isVisible("#search")).to.equal(false);
+      expect(await page.isVisible("#site-search")).to.equal(false);
       await page.emulateMedia({ media: "print" });
       expect(await page.isVisible("nav")).to.equal(false);
       expect(await page.isVisible("main h1")).to.equal(true);
