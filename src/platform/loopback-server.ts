@@ -121,12 +121,9 @@ class NodeLoopbackServer implements LoopbackServer {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // Pipelined: Node keeps a response for each such request, and does not close it with the
-    // connection, so whoever sends many of them would fill the memory. Browsers send none.
-    if (response.socket === null) {
-      request.socket.destroy();
-      return;
-    }
+    // Pipelined: Node does not close its response with the connection, so whoever sends many would
+    // fill the memory. Browsers send none. The response before it closes the connection.
+    if (response.socket === null) return;
     this.#inFlight.add(response);
     response.once("close", () => this.#inFlight.delete(response));
     try {

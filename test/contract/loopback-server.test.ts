@@ -183,20 +183,16 @@ describe("LoopbackServer on node:http", () => {
       return { kind: "events", headers: {}, open: openStream };
     });
     try {
-      for (const [version, first] of [
-        ["1.1", "/"],
-        ["1.0", "/"],
-        ["1.1", "/events"],
-      ] as const) {
+      for (const version of ["1.1", "1.0"]) {
         const socket = connect(server.port, "127.0.0.1").resume();
         const ended = new Promise((resolve) => socket.once("close", resolve));
         socket.on("error", () => undefined).setTimeout(500, () => socket.destroy());
         const request = (target: string): string =>
           `GET ${target} HTTP/${version}\r\nHost: x\r\nConnection: keep-alive\r\n\r\n`;
-        socket.write(request(first) + request("/events").repeat(50));
+        socket.write(request("/") + request("/events").repeat(50));
         await ended;
       }
-      expect(handled).to.be.most(3);
+      expect(handled).to.equal(2);
       expect(open).to.equal(0);
       const began = performance.now();
       await server.close();
