@@ -23,10 +23,10 @@ export const WINDOWS_RUNS = [
   {
     title: "Windows: tests of files, pipes and processes",
     specs: [
-      ...inFolder("integration", "browser-flow", "certificates", "http-tls", "learned-file"),
-      ...inFolder("integration", "library-loading", "log", "log-file", "rpc-process"),
-      ...inFolder("integration", "settings-saving", "simulator-host"),
-      ...inFolder("e2e", "cli", "cli-stdin", "dashboard", "decisions", "defect-log"),
+      ...inFolder("integration", "browser-flow", "certificates", "client", "http-tls"),
+      ...inFolder("integration", "learned-file", "library-loading", "log", "log-file"),
+      ...inFolder("integration", "rpc-process", "settings-saving", "simulator-host"),
+      ...inFolder("e2e", "cli", "cli-stdin", "client", "dashboard", "decisions", "defect-log"),
       ...inFolder("e2e", "host-environment", "launch", "settings-file", "vscode-client"),
       "build/test/surface/**/*.test.js",
     ],

@@ -61,15 +61,26 @@ export async function runCommand(
       abort.abort();
     });
   }
-  // The reader of a pipe may close it early, as `head` does.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => abort.abort());
+  let outputError: string | null = null;
+  process.stdout.on("error", ({ code = "unknown error" }: NodeJS.ErrnoException) => {
+    // The reader of a pipe may close it early, as `head` does, and a user the terminal.
+    if (code !== "EPIPE" && code !== "EIO") outputError ??= code;
+    abort.abort();
+  });
+  process.stderr.on("error", () => abort.abort());
   const console = new CommandConsole(process.stdout, process.stderr, options.json === true);
   const input = new CommandInput(process.stdin, process.stderr, signal);
   const code = await handler({ options, console, input, signal }).catch((error: unknown) =>
     reportFailure(error, console),
   );
   clearInterval(keepAlive);
-  process.stdout.write("", () => exitProcess(code));
+  process.stdout.write("", () => {
+    // An error of the output is reported after this call.
+    setImmediate(() => {
+      if (outputError !== null) console.error(`The output could not be written (${outputError}).`);
+      exitProcess(outputError === null ? code : 1);
+    });
+  });
 }
 
 function reportFailure(error: unknown, console: CommandConsole): ExitCode {

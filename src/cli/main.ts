@@ -13,9 +13,10 @@ disableConcurrentSparkplug();
 const [command, ...rest] = process.argv.slice(2);
 
 if (command === "worker" && rest.some((word) => word === "--help" || word === "-h")) {
-  void import("./terminal/console.js").then(({ CommandConsole }) => {
-    const console = new CommandConsole(process.stdout, process.stderr, false);
-    console.text(USAGE.replace("usage: ", "usage: ucx-webex-presence "), 2);
+  void import("./terminal/capabilities.js").then(async ({ helpLength }) => {
+    const { wrap } = await import("./terminal/text.js");
+    const usage = USAGE.replace("usage: ", "usage: ucx-webex-presence ");
+    process.stdout.write(`${wrap(usage, helpLength(process.stdout), 2).join("\n")}\n`);
   });
 } else if (command === "worker") {
   // The worker parses its arguments itself, and needs none of the code of other commands.

@@ -13,6 +13,8 @@ const MIN_HELP_TEXT_WIDTH = 20;
 
 /** Runs the command that the arguments name and exits the process with its exit code. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
+  // The reader of a pipe may close it early, also that of `--help`.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   try {
     await buildProgram().parseAsync(argv, { from: "user" });
   } catch (error) {

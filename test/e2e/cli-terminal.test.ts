@@ -79,6 +79,7 @@ describe("e2e: the command line: terminals and pipes", function () {
     it("breaks the lines of a pipe at COLUMNS, those of --help, too", async () => {
       const longest = (text: string) => Math.max(...text.split("\n").map(({ length }) => length));
       expect(longest(await piped({ COLUMNS: "60" }, ["doctor", "--help"]))).to.be.within(40, 60);
+      expect(longest(await piped({}, ["worker", "--help"]))).to.be.within(40, 80);
       const [narrow, wide] = [await piped({ COLUMNS: "60" }), await piped({})];
       expect(narrow).to.match(/^Example Ltd\n {2}People/m);
       expect(wide).to.match(/^Example Ltd +30/m);
@@ -197,6 +198,24 @@ describe("e2e: the command line: terminals and pipes", function () {
       }
     });
 
+    it("without a stack if nobody reads its output, and with 1 if that cannot be written", async () => {
+      const launch = async (command: string) => {
+        const shell = `set -o pipefail; '${process.execPath}' dist/cli.cjs ${command}`;
+        const run = promisify(execFile)("bash", ["-c", shell], { env: harness.env });
+        return run.then(
+          ({ stderr }) => ({ code: 0, stderr }),
+          (error: unknown) => {
+            const { code, stderr } = error as { code: number; stderr: string };
+            return { code, stderr };
+          },
+        );
+      };
+      expect(await launch("doctor --help | true")).to.deep.equal({ code: 0, stderr: "" });
+      const full = await launch("check-host --list > /dev/full");
+      expect(full.stderr).to.equal("Error: The output could not be written (ENOSPC).\n");
+      expect(full.code).to.equal(1);
+    });
+
     it("without leaving files if it is stopped twice", async () => {
       const run = harness.launch(["watch"], null, { TMPDIR: harness.folder });
       await run.waitForOutput(/reading its settings/);
@@ -211,7 +230,7 @@ describe("e2e: the command line: terminals and pipes", function () {
       const run = harness.launchInTerminal(status("--watch"), SIZE);
       await run.waitForOutput(/q quit/);
       const pid = await commandIn(run);
-      process.kill(pid, "SIGSTOP");
+      // What a shell does while the process is stopped. `script` would stop with it.
       await promisify(execFile)("stty", ["-F", await readlink(`/proc/${pid}/fd/0`), "sane"]);
       process.kill(pid, "SIGCONT");
       // eslint-disable-next-line no-control-regex -- opens the screen
