@@ -242,9 +242,9 @@ describe("the client for hosts", function () {
     client.events.on("restarted", () => (restarts += 1));
     await new Promise((resolveWait) => setTimeout(resolveWait, 40));
     expect([client.pid, restarts]).to.deep.equal([pid, 0]);
-    const again = next("exited");
+    const killedNow = next("exited");
     client.kill();
-    await again;
+    await killedNow;
     expect(await client.stop()).to.deep.equal({ code: null, signal: "SIGKILL" });
     // Twice the time after which the restart would have come.
     await new Promise((resolve) => setTimeout(resolve, 40));

@@ -96,9 +96,9 @@ describe("client/connection", () => {
     written();
     receive({ jsonrpc: "2.0", id: 1, result: 1 });
     await answered;
+    expect(getEventListeners(used.signal, "abort")).to.deep.equal([]);
     used.abort();
     expect(written(), "of a request that has its result").to.equal("");
-    expect(getEventListeners(used.signal, "abort")).to.deep.equal([]);
     const refused = await failure(connection.request("presence/get", {}, controller.signal));
     expect(refused).to.be.instanceOf(RpcError).with.property("code", -32800);
     expect(written()).to.equal("");

@@ -103,8 +103,13 @@ describe("dashboard: metrics", () => {
       (await fixture.request("/metrics", { headers: { authorization } }, null)).status;
     for (const scheme of ["Bearer ", "bearer ", "BEARER  "])
       expect(await status(scheme + fixture.key), scheme).to.equal(200);
-    for (const wrong of [fixture.key, `Bearer${fixture.key}`, `Bearer x${fixture.key}`, "Bearer "])
-      expect(await status(wrong), wrong).to.equal(401);
+    for (const refused of [
+      fixture.key,
+      `Bearer${fixture.key}`,
+      `Bearer x${fixture.key}`,
+      "Bearer ",
+    ])
+      expect(await status(refused), refused).to.equal(401);
   });
 
   it("has a row for each metric in the documentation", async () => {

@@ -117,19 +117,20 @@ function createHarness(initial: ObservedFacts) {
 }
 
 const POLLING: ObservedFacts = { enable: true, grants: ["a"] };
+const EVENTS = [
+  "settingsChanged",
+  "contentChanged",
+  "authorizationsChanged",
+  "outcomeChanged",
+  "organizationChanged",
+  "conflictChanged",
+];
 
 describe("worker/reconciler", () => {
   it("reconciles once at the end of a turn, however many things changed in it", async () => {
     const { clock, calls, published, reconciler, emit } = createHarness(POLLING);
     reconciler.start();
-    for (const event of [
-      "settingsChanged",
-      "contentChanged",
-      "authorizationsChanged",
-      "outcomeChanged",
-      "organizationChanged",
-      "conflictChanged",
-    ]) {
+    for (const event of EVENTS) {
       emit(event);
       emit(event);
     }
@@ -140,6 +141,22 @@ describe("worker/reconciler", () => {
     ]);
     expect(published.map(({ phase }) => phase)).to.deep.equal(["polling"]);
   });
+
+  for (const event of EVENTS)
+    it(`reconciles after ${event} alone, until it is disposed of`, async () => {
+      const { clock, calls, reconciler, emit, take } = createHarness(POLLING);
+      const dispose = reconciler.start();
+      await clock.advance(0);
+      take();
+      emit(event);
+      await clock.advance(0);
+      expect(take()).to.include("condition polling");
+      emit(event);
+      dispose();
+      emit(event);
+      await clock.advance(0);
+      expect(calls).to.deep.equal([]);
+    });
 
   it("applies settings before organizations start, and log levels before anything else", () => {
     const { reconciler, take } = createHarness(POLLING);
