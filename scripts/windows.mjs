@@ -14,11 +14,14 @@ const inFolder = (folder, ...names) => names.map((name) => `build/test/${folder}
  * files, pipes, processes, certificates and the command line. Tests of authorization and polling
  * take minutes, and have shown the same as on Linux.
  */
+/** With more jobs, Wine fails to start processes. */
+const PARALLEL = ["--parallel", "--jobs", "2"];
+
 export const WINDOWS_RUNS = [
   {
     title: "Windows: unit and contract tests",
     specs: ["build/test/{unit,contract}/**/*.test.js"],
-    options: [],
+    options: PARALLEL,
   },
   {
     title: "Windows: tests of files, pipes and processes",
@@ -30,8 +33,7 @@ export const WINDOWS_RUNS = [
       ...inFolder("e2e", "host-environment", "launch", "settings-file", "vscode-client"),
       "build/test/surface/**/*.test.js",
     ],
-    // With more, Wine fails to start processes.
-    options: ["--parallel", "--jobs", "2"],
+    options: PARALLEL,
   },
   {
     title: "Windows: tests that use Credential Manager, and Windows' own",
