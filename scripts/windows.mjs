@@ -9,14 +9,14 @@ import { createPrefix, hasWine, WINE, windowsPath } from "./wine.mjs";
 
 const inFolder = (folder, ...names) => names.map((name) => `build/test/${folder}/${name}.test.js`);
 
+/** With more jobs, Wine fails to start processes. */
+const PARALLEL = ["--parallel", "--jobs", "2"];
+
 /**
  * A process of mocha each. Besides all unit, contract and surface tests, the suite has those of
  * files, pipes, processes, certificates and the command line. Tests of authorization and polling
  * take minutes, and have shown the same as on Linux.
  */
-/** With more jobs, Wine fails to start processes. */
-const PARALLEL = ["--parallel", "--jobs", "2"];
-
 export const WINDOWS_RUNS = [
   {
     title: "Windows: unit and contract tests",

@@ -38,6 +38,8 @@ interface BundleFile {
  */
 export async function supportBundle(context: CommandContext): Promise<ExitCode> {
   const { console, options, signal } = context;
+  if (options.out === "")
+    throw new UsageError("--out names no file.", "Pass one, or leave the option out.");
   const path = resolvePath(options.out ?? defaultName(new Date()));
   if (path === null) {
     throw new UsageError(

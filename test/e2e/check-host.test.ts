@@ -195,6 +195,7 @@ describe("e2e: check-host", function () {
     for (const [what, args, message] of [
       ["no command", [], /The command that starts the host is missing/],
       ["an unknown requirement", ["--only", "x", "--", "true"], /There is no requirement "x"/],
+      ["no requirement", ["--only", "", "--", "true"], /There is no requirement ""/],
       ["no number of hosts", ["--jobs", "0", "--", "true"], /--jobs is a number from 1 to 16/],
       ["no program", ["--", "no-such-program"], /"no-such-program" could not be started/],
       ["a file in place of a folder", ["--", `${CLI}/host`], /host" could not be started/],

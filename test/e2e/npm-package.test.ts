@@ -126,6 +126,7 @@ describe("e2e: the npm package, installed in an empty folder", function () {
           "THIRD-PARTY-NOTICES",
           "dist",
           "docs",
+          "examples",
         ],
         ...["openrpc.json", "package.json"],
         ...["plugin.manifest.json", "plugin.manifest.schema.json"],

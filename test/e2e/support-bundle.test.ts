@@ -267,6 +267,9 @@ describe("e2e: support-bundle", function () {
     expect(existing.stderr).to.match(/exists already.*\n.*--out/);
     expect(await readFile(out(), "utf8")).to.equal("mine");
 
+    const empty = await run(["--out", ""]);
+    expect(empty).to.include({ code: 2, stdout: "" });
+    expect(empty.stderr).to.contain("--out names no file.");
     const missing = await run(["--out", join(folder, "no", "b.zip"), "--json"]);
     expect(missing.code).to.equal(1);
     expect(JSON.parse(missing.stdout)).to.have.nested.property("error.code", "fileNotWritten");

@@ -90,7 +90,7 @@ export async function checkHost(
 }
 
 function selectRequirements(only: readonly string[]): readonly Requirement[] {
-  const ids = only.flatMap((text) => text.split(",")).filter((id) => id !== "");
+  const ids = only.flatMap((text) => text.split(","));
   const unknown = ids.find((id) => REQUIREMENTS.every((each) => each.id !== id));
   if (unknown !== undefined)
     throw new UsageError(
