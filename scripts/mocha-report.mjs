@@ -1,9 +1,10 @@
 // What scripts/test.mjs needs to know of a run of mocha: a reporter that also writes the counts to
 // the file named by the option `output`, and a root hook that appends each test's duration and
-// timeout, a JSON object a line, to the file that TEST_TIMINGS names. The timeouts need a hook,
-// because in parallel mode reporters do not learn them.
+// timeout, a JSON object a line, to a file of this process in the folder that TEST_TIMINGS names.
+// The timeouts need a hook, because in parallel mode reporters do not learn them.
+import { randomUUID } from "node:crypto";
 import { appendFileSync, writeFileSync } from "node:fs";
-import { relative } from "node:path";
+import { join, relative } from "node:path";
 
 import Mocha from "mocha";
 
@@ -18,6 +19,9 @@ export default class SpecAndCounts extends Mocha.reporters.Spec {
   }
 }
 
+/** Under Wine, processes that append to one file write over each other. */
+const timingsName = `${randomUUID()}.jsonl`;
+
 export const mochaHooks = {
   afterEach() {
     const test = this.currentTest;
@@ -30,6 +34,6 @@ export const mochaHooks = {
       duration: test.duration,
       timeout: test.timeout(),
     };
-    appendFileSync(process.env.TEST_TIMINGS, `${JSON.stringify(row)}\n`);
+    appendFileSync(join(process.env.TEST_TIMINGS, timingsName), `${JSON.stringify(row)}\n`);
   },
 };

@@ -5,7 +5,7 @@
 // --release (test/release, on the archives that it makes) and --windows (Windows' own Node.js).
 // With --only-clients etc. it runs only that suite. Other arguments go to mocha.
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -41,7 +41,8 @@ const mochaArgs = cliArgs.filter((each) => !FLAGS.includes(each));
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const folder = mkdtempSync(join(tmpdir(), "ucx-test-"));
-const timings = join(folder, "timings.jsonl");
+const timings = join(folder, "timings");
+mkdirSync(timings);
 const startedAt = Date.now();
 
 /**
@@ -156,11 +157,10 @@ function seconds(milliseconds) {
 
 /** Prints the slowest tests and those that come too close to their timeout. */
 function printTimings() {
-  if (!existsSync(timings)) return;
-  const rows = readFileSync(timings, "utf8")
-    .trim()
-    .split("\n")
+  const rows = readdirSync(timings)
+    .flatMap((name) => readFileSync(join(timings, name), "utf8").trim().split("\n"))
     .map((line) => JSON.parse(line));
+  if (rows.length === 0) return;
   const describe = ({ file, title, duration, timeout }) =>
     `  ${seconds(duration).padStart(6)} s of ${seconds(timeout)} s  ${file}: ${title}`;
   const slowest = rows.toSorted((a, b) => b.duration - a.duration).slice(0, SLOWEST_SHOWN);
