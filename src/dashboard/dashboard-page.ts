@@ -1,4 +1,5 @@
-import { Html, HtmlTemplates } from "../pages/html-templates.js";
+import type { Html, HtmlTemplates } from "../pages/html-templates.js";
+import { readPageFiles, type PageFiles } from "../pages/page-files.js";
 import { htmlResponse, scriptResponse, type Rejection } from "../pages/responses.js";
 import type { LoopbackPage, ReadAsset } from "../ports/loopback-server.js";
 
@@ -9,20 +10,19 @@ export class DashboardPage {
   readonly #script: string;
   readonly #createNonce: () => string;
 
-  private constructor(html: string, style: string, script: string, createNonce: () => string) {
-    this.#templates = new HtmlTemplates(html);
-    this.#style = new Html(style);
+  private constructor({ templates, style, script }: PageFiles, createNonce: () => string) {
+    this.#templates = templates;
+    this.#style = style;
     this.#script = script;
     this.#createNonce = createNonce;
   }
 
   /** `createNonce` returns another nonce for each response. */
   static async load(readAsset: ReadAsset, createNonce: () => string): Promise<DashboardPage> {
-    const files = ["html", "css", "client.js"].map((extension) =>
-      readAsset(`dashboard/page/dashboard.${extension}`),
+    return new DashboardPage(
+      await readPageFiles(readAsset, "dashboard/page/dashboard"),
+      createNonce,
     );
-    const [html = "", style = "", script = ""] = await Promise.all(files);
-    return new DashboardPage(html, style, script, createNonce);
   }
 
   document(): LoopbackPage {

@@ -1,4 +1,6 @@
-import { Html, HtmlTemplates } from "../../pages/html-templates.js";
+import type { HtmlTemplates } from "../../pages/html-templates.js";
+import { Html } from "../../pages/html-templates.js";
+import { readPageFiles, type PageFiles } from "../../pages/page-files.js";
 import { htmlResponse, scriptResponse, type Rejection } from "../../pages/responses.js";
 import type { LoopbackPage, ReadAsset } from "../../ports/loopback-server.js";
 import { REQUIRED_SCOPES, type Authorization } from "../grant.js";
@@ -28,20 +30,19 @@ export class AuthorizationPage {
   readonly #script: string;
   readonly #createNonce: () => string;
 
-  private constructor(html: string, style: string, script: string, createNonce: () => string) {
-    this.#templates = new HtmlTemplates(html);
-    this.#style = new Html(style);
+  private constructor({ templates, style, script }: PageFiles, createNonce: () => string) {
+    this.#templates = templates;
+    this.#style = style;
     this.#script = script;
     this.#createNonce = createNonce;
   }
 
   /** `createNonce` returns another nonce for each response. */
   static async load(readAsset: ReadAsset, createNonce: () => string): Promise<AuthorizationPage> {
-    const files = ["html", "css", "client.js"].map((extension) =>
-      readAsset(`authorization/page/authorization-page.${extension}`),
+    return new AuthorizationPage(
+      await readPageFiles(readAsset, "authorization/page/authorization-page"),
+      createNonce,
     );
-    const [html = "", style = "", script = ""] = await Promise.all(files);
-    return new AuthorizationPage(html, style, script, createNonce);
   }
 
   /** The whole page. A page that is over has no script. */
